@@ -1,0 +1,1 @@
+"""What every app stands on: events, errors, ids, clock, storage, HTTP and API glue."""

@@ -1,0 +1,1 @@
+"""What every REST view stands on."""

@@ -1,0 +1,77 @@
+"""The OpenAPI document: what DRF's own introspection can't know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
+
+PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457 problem details.",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "description": "A page that explains the code."},
+        "title": {"type": "string", "description": "The kind of problem, for people."},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What went wrong this time."},
+        "code": {"type": "string", "description": "Stable; branch on this."},
+        "request_id": {"type": "string", "description": "Find this request in the logs by it."},
+        "errors": {
+            "type": "array",
+            "description": "Every fault of the input.",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail", "code"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "JSON pointer to the fault."},
+                    "detail": {"type": "string", "description": "What is wrong there."},
+                    "code": {"type": "string", "description": "Stable; branch on this."},
+                },
+            },
+        },
+    },
+}
+PROBLEM_ANSWERS = {
+    "400": "The input is wrong; `errors` names every fault.",
+    "401": "No valid credential.",
+    "403": "The credential lacks the scope or the right.",
+    "404": "It does not exist, or not for this caller.",
+    "405": "The method is not allowed here.",
+    "406": "JSON is what is answered here.",
+    "409": "The present state forbids it.",
+    "411": "The body's length is missing.",
+    "413": "The body is too large.",
+    "415": "The content type is not taken here.",
+    "429": "Too many requests.",
+    "503": "Not available now; Retry-After says when.",
+}
+
+
+class AutoSchema(SpectacularAutoSchema):
+    """Adds the scope a route asks for to its description."""
+
+    def get_description(self) -> str:
+        described: str = super().get_description() or ""
+        scope = self._scope()
+        return f"{described}\n\nScope: `{scope}`.".strip() if scope else described
+
+    def _scope(self) -> str:
+        scopes = getattr(self.view, "scopes", None)
+        if isinstance(scopes, dict):
+            action = getattr(self.view, "action", None) or self.method.lower()
+            return str(scopes.get(action, ""))
+        return str(scopes or "")
+
+
+def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Postprocessing hook: every operation lists the problems it can answer with."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path in result.get("paths", {}).values():
+        for operation in path.values():
+            for status, text in PROBLEM_ANSWERS.items():
+                operation["responses"].setdefault(
+                    status, {"description": text, "content": content}
+                )
+    return result

@@ -1,0 +1,124 @@
+"""What holds for every request: its id, its body's length, its path, the headers of its answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from common.context import request_context
+from common.errors import DomainError, TooLarge
+from common.http.problems import problem_response
+
+logger = structlog.get_logger("slipway.request")
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+WITH_BODY = {"POST", "PUT", "PATCH"}
+
+
+class RequestContextMiddleware:
+    """Give the request an id (the caller's, where well-formed), echo it, log the request."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with request_context(request.headers.get("X-Request-ID", "")) as request_id:
+            start = time.perf_counter_ns()
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id
+            logger.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                ms=round((time.perf_counter_ns() - start) / 1e6, 2),
+            )
+            return response
+
+
+class SecurityHeadersMiddleware:
+    """The content security policy; the admin has a looser one, which its theme needs."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        policy = (
+            settings.ADMIN_CONTENT_SECURITY_POLICY
+            if request.path.startswith("/admin")
+            else settings.CONTENT_SECURITY_POLICY
+        )
+        response.setdefault("Content-Security-Policy", policy)
+        response.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        return response
+
+
+class BodyGuardMiddleware:
+    """Refuse a body of unknown length (411) or of more than we take (413) before reading it.
+
+    WSGI hands a chunked body over without CONTENT_LENGTH, and Django would take it for empty: an
+    upload would become an empty file.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        fault = self._fault(request)
+        return problem_response(fault) if fault else self.get_response(request)
+
+    def _fault(self, request: HttpRequest) -> DomainError | None:
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if not length:
+            chunked = "HTTP_TRANSFER_ENCODING" in request.META
+            return LengthRequired() if chunked and request.method in WITH_BODY else None
+        if not (length.isascii() and length.isdigit()):
+            return LengthRequired("Content-Length must be a whole number.")
+        most = _most_bytes(request)
+        if int(length) > most:
+            return TooLarge(
+                f"The body has {int(length):,} bytes; {most:,} is the most that is taken here.",
+                code="body_too_large",
+            )
+        return None
+
+
+def _most_bytes(request: HttpRequest) -> int:
+    """The cap on the body: a model's for an upload, else a request's."""
+    multipart = (request.content_type or "") == "multipart/form-data"
+    if multipart and request.path.rstrip("/") in UPLOAD_PATHS:
+        return int(settings.MODEL_MAX_BYTES) + 1024 * 1024  # the form's other fields
+    return int(settings.REQUEST_MAX_BYTES)
+
+
+UPLOAD_PATHS = frozenset({"/api/v1/models", "/models/upload"})
+
+
+class LengthRequired(DomainError):
+    status = 411
+    title = "Length required"
+    default_code = "length_required"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or "Send the body's length in Content-Length; chunked is not taken.")
+
+
+class SlashMiddleware:
+    """Routes work with and without a trailing slash, and never redirect: a redirect loses a POST.
+
+    The admin and its static files keep Django's own slashes.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.path_info
+        if path.endswith("/") and len(path) > 1 and not path.startswith(("/admin", "/static/")):
+            request.path_info = path.rstrip("/") or "/"
+        return self.get_response(request)

@@ -1,0 +1,46 @@
+"""The Celery application: `celery -A config worker`, `celery -A config beat`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+from celery import Celery
+from celery.signals import setup_logging, task_prerun, worker_process_init
+
+app = Celery("slipway")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def configure_logging(**_: Any) -> None:
+    """Keep Celery's hands off logging: Django has set it up."""
+    import logging.config
+
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@task_prerun.connect
+def check_connections(**_: Any) -> None:
+    """Drop a database connection that died since the last task.
+
+    CELERY_DB_REUSE_MAX keeps connections between tasks; without this, every task after a restart
+    of PostgreSQL would fail.
+    """
+    from django.db import close_old_connections
+
+    close_old_connections()
+
+
+@worker_process_init.connect
+def die_with_the_main_process(**_: Any) -> None:
+    """A pool process whose main process was killed must not go on alone."""
+    from config.process import die_with_parent
+
+    die_with_parent()

@@ -1,0 +1,42 @@
+"""System checks: what would go wrong later is said at the start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+
+@register(Tags.security)
+def public_url_is_an_origin(**_: Any) -> list[CheckMessage]:
+    """PUBLIC_URL makes hosts, cookies and links: it must be a scheme and a host, no path."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(settings.PUBLIC_URL)
+    if parts.scheme in {"http", "https"} and parts.hostname and not parts.path:
+        return []
+    return [
+        Error(
+            f"PUBLIC_URL must look like https://models.example.org, not {settings.PUBLIC_URL!r}.",
+            id="slipway.E001",
+        )
+    ]
+
+
+@register(Tags.security)
+def cors_origins_are_exact(**_: Any) -> list[CheckMessage]:
+    """A wildcard origin would hand every site the API of whoever visits it."""
+    wrong = [origin for origin in settings.CORS_ALLOWED_ORIGINS if "*" in origin]
+    if not wrong:
+        return []
+    return [Error(f"CORS_ALLOWED_ORIGINS takes exact origins, not {wrong}.", id="slipway.E002")]
+
+
+@register(Tags.caches)
+def caches_never_pickle(**_: Any) -> list[CheckMessage]:
+    """What lies in Redis is data; a pickle there would be code to whoever can write to Redis."""
+    options = settings.CACHES["default"].get("OPTIONS", {})
+    if "JSON" in options.get("SERIALIZER", ""):
+        return []
+    return [Error("The cache must use django-redis's JSON serializer.", id="slipway.E003")]

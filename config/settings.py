@@ -1,0 +1,299 @@
+"""Settings: one file, every knob through `config.env`, documented in docs/configuration.md."""
+
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+from celery.schedules import schedule
+from kombu import Queue
+
+from config import env
+from config.logs import logging_config
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+# Who we are and where we keep things.
+DEBUG = env.boolean("DEBUG")
+SLIPWAY_HOME = env.home(BASE_DIR)
+SLIPWAY_ROLE = env.choice("SLIPWAY_ROLE", "command", {"web", "worker", "beat", "command"})
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.integer("PORT", 8000, low=1, high=65535)
+WEB_THREADS = env.integer("WEB_THREADS", 8, low=1, high=256)
+WEB_WORKERS = env.integer("WEB_WORKERS", 2, low=1, high=256)
+PUBLIC_URL = env.text("PUBLIC_URL", f"http://{HOST}:{PORT}").rstrip("/")
+SECRET_KEY = env.secret_key(SLIPWAY_HOME, debug=DEBUG or SLIPWAY_ROLE == "command")
+
+_public = urlsplit(PUBLIC_URL)
+_local_hosts = ["127.0.0.1", "localhost", "[::1]", socket.gethostname()]
+ALLOWED_HOSTS = [*{_public.hostname or "", HOST, *_local_hosts}, *env.items("ALLOWED_HOSTS")]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/(api|v1|v2|mlflow|invocations|ping|openapi\.json)"
+CORS_EXPOSE_HEADERS = [
+    "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-ID",
+]  # fmt: skip
+
+# Applications, from the top of the layers down.
+INSTALLED_APPS = [
+    "config",
+    "inference",
+    "registry",
+    "accounts",
+    "common",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "corsheaders",
+    "django_filters",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+MIDDLEWARE = [
+    "common.http.middleware.RequestContextMiddleware",
+    "common.http.middleware.SecurityHeadersMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "common.http.middleware.BodyGuardMiddleware",
+    "common.http.middleware.SlashMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "common.http.context.page",
+            ],
+        },
+    },
+]
+
+# Servers.
+_servers = env.servers(SLIPWAY_HOME)
+DATABASES: dict[str, dict[str, Any]] = {"default": env.database(_servers.database_url)}
+DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
+DATABASES["default"]["OPTIONS"].setdefault("application_name", f"slipway-{SLIPWAY_ROLE}")
+if SLIPWAY_ROLE == "web":
+    # Django refuses persistent connections and a pool together; the pool is what is fast here.
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 1,
+        "max_size": env.integer("DATABASE_POOL_SIZE", 8, low=1, high=100),
+        "timeout": 5,
+    }
+elif SLIPWAY_ROLE == "worker":
+    DATABASES["default"]["CONN_MAX_AGE"] = 300
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+REDIS_URL = _servers.redis_url
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "slipway",
+        "OPTIONS": {
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SOCKET_CONNECT_TIMEOUT": 1,
+            "SOCKET_TIMEOUT": 1,
+        },
+    }
+}
+
+# Celery. The job and event rows in PostgreSQL are the truth; a message only says "look there".
+CELERY_BROKER_URL = _servers.broker_url
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 2000
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 2.0
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_TIME_LIMIT = 1800
+CELERY_TASK_SOFT_TIME_LIMIT = 1740
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Longer than the longest task: a shorter one makes Redis hand a running task out again.
+    "visibility_timeout": 3600,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_keepalive": True,
+    "socket_timeout": 30,
+    "health_check_interval": 25,
+}
+# Celery's Django fixup closes connections around every task (12 ms each) unless it may reuse them;
+# config.celery checks them before each task instead.
+CELERY_DB_REUSE_MAX = 1000
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_QUEUES = [Queue(name) for name in ("default", "journal", "models", "webhooks", "bulk")]
+CELERY_TASK_ROUTES = {"registry.tasks.run_pipeline": {"queue": "models"}}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BEAT_SCHEDULE = {
+    "sweep-events": {"task": "common.tasks.sweep_events", "schedule": schedule(5.0)},
+    "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
+    "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
+}
+
+# Files.
+MEDIA_ROOT = SLIPWAY_HOME / "files"
+QUARANTINE_ROOT = SLIPWAY_HOME / "quarantine"
+MODEL_MAX_BYTES = env.integer("MODEL_MAX_BYTES", 2 * 1024**3, low=1024)
+REQUEST_MAX_BYTES = env.integer("REQUEST_MAX_BYTES", 32 * 1024**2, low=1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MAX_BYTES
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+FILE_UPLOAD_TEMP_DIR = None
+STATIC_URL = env.text("STATIC_CDN_URL").rstrip("/") + "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# The jail.
+JAIL_SOCKET = env.text("JAIL_SOCKET", str(SLIPWAY_HOME / "run" / "jail.sock"))
+MODEL_CACHE_MAX = env.integer("MODEL_CACHE_MAX", 50, low=5, high=50)
+MODEL_CACHE_BYTES = env.integer("MODEL_CACHE_BYTES", 2 * 1024**3, low=64 * 1024**2)
+
+# Accounts.
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.EmailBackend"]
+PASSWORD_HASHERS = [
+    "accounts.hashers.BoundedArgon2PasswordHasher",
+    "django.contrib.auth.hashers.BCryptPasswordHasher",
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 8},
+    },
+    {"NAME": "accounts.passwords.MaximumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "/login"
+LOGIN_REDIRECT_URL = "/models"
+LOGOUT_REDIRECT_URL = "/"
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ALGORITHM": "HS256",
+    "AUDIENCE": "slipway",
+    "ISSUER": "slipway",
+    "USER_ID_CLAIM": "sub",
+    "UPDATE_LAST_LOGIN": False,
+}
+
+# Sessions and transport. HTTPS hardening follows from PUBLIC_URL alone.
+_https = _public.scheme == "https"
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "common.http.views.csrf_failure"
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.boolean("TRUST_FORWARDED_PROTO") else None
+)
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+# The admin's theme evaluates expressions in attributes and styles in line.
+ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY.replace(
+    "script-src 'self'", "script-src 'self' 'unsafe-eval' 'unsafe-inline'"
+)
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
+
+# The API.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.CredentialAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["common.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["common.api.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "common.api.pagination.PageNumberPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "common.api.schema.AutoSchema",
+    "EXCEPTION_HANDLER": "common.api.problems.exception_handler",
+    "PAGE_SIZE": 20,
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Slipway",
+    "DESCRIPTION": "From a trained model's file to a safe, metered, monitored API.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": [],
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "common.api.schema.describe_problems",
+    ],
+    "PREPROCESSING_HOOKS": [],
+    "AUTHENTICATION_WHITELIST": None,
+}
+
+# Language, time, mail, logs.
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+LOGGING_CONFIG = None
+LOGGING = logging_config(level=env.text("LOG_LEVEL", "INFO"), colours=DEBUG)
+UNFOLD = {
+    "SITE_TITLE": "Slipway",
+    "SITE_HEADER": "Slipway",
+    "SITE_SUBHEADER": "Operator's console",
+    "SITE_SYMBOL": "sailing",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []

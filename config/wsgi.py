@@ -1,0 +1,11 @@
+"""The WSGI application that Granian serves."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("SLIPWAY_ROLE", "web")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
