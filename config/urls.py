@@ -1,0 +1,36 @@
+"""Every route, from the root. Routes carry no trailing slash; `SlashMiddleware` takes both."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from common.http import health
+
+handler400 = "common.http.views.bad_request"
+handler403 = "common.http.views.permission_denied"
+handler404 = "common.http.views.not_found"
+handler500 = "common.http.views.server_error"
+
+api = [
+    path("", include("accounts.api.urls")),
+    path("", include("inference.api.urls")),
+    path("", include("registry.api.urls")),
+]
+
+urlpatterns = [
+    path("health", health.health, name="health"),
+    path("health/db", health.health_database, name="health-database"),
+    path("ready", health.ready, name="ready"),
+    path("live", health.live, name="live"),
+    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
+    path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include(api)),
+    path("", include("config.pages.urls")),
+    path("", include("accounts.pages.urls")),
+    path("", include("inference.pages.urls")),
+    path("", include("registry.pages.urls")),
+]

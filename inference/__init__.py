@@ -1,0 +1,1 @@
+"""Predictions: what goes in is checked, what comes out is answered."""

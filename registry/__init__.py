@@ -1,0 +1,1 @@
+"""Models, their versions and artifacts; the way of a file from upload to live."""
