@@ -7,7 +7,7 @@ NotCompilable   the model is fine but has no faithful ONNX form; it serves in it
 from __future__ import annotations
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - a verdict, not a fault of ours
     """The file is rejected. `code` is stable and machine-readable, e.g. `unsafe_global`."""
 
     def __init__(self, reason: str, code: str) -> None:
@@ -15,11 +15,8 @@ class Refused(Exception):
         self.reason = reason
         self.code = code
 
-    def __reduce__(self) -> tuple[type[Refused], tuple[str, str]]:
-        return type(self), (self.reason, self.code)
 
-
-class NotCompilable(Exception):
+class NotCompilable(Exception):  # noqa: N818 - a verdict, not a fault of ours
     """The model cannot be expressed as ONNX; `reason` says which part of it."""
 
     def __init__(self, reason: str) -> None:
