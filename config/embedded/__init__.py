@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey run by ourselves, for a machine that has neither."""

@@ -1,0 +1,173 @@
+"""PostgreSQL as a child of ours: made, run in the foreground, healed after a crash.
+
+Layout of its folder: `data` (the cluster), `passwords.json` (0600), `port`. The server listens on
+the loopback alone and asks for a scram password; the application's role is no superuser.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from config import private
+from config.embedded import providers
+from config.embedded.ports import LOOPBACK, remembered_port
+from config.process import Identity, child_setup, clear_strays
+from config.program import Program
+
+ROLE = "slipway"
+ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+# A throw-away cluster need not survive a power cut.
+NO_SYNC = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+class PostgresFailed(Exception):
+    """The cluster can't be made or belongs to another version; the message is for the operator."""
+
+
+class Postgres:
+    """The embedded cluster below `folder`.
+
+    `throwaway` trades safety for speed; `create_databases` lets the role make databases of its
+    own. Both are for tests.
+    """
+
+    name = "postgres"
+
+    def __init__(
+        self,
+        folder: Path,
+        identity: Identity,
+        *,
+        throwaway: bool = False,
+        create_databases: bool = False,
+    ) -> None:
+        self.folder = private.folder(folder).resolve()
+        self.data = self.folder / "data"
+        self.identity = identity
+        self.throwaway = throwaway
+        self.create_databases = create_databases
+        self.bin = providers.postgres_bin()
+        self.port = 0
+
+    def prepare(self) -> None:
+        """Make the cluster on the first start, check and heal it on every later one.
+
+        Raises:
+            PostgresFailed: initdb failed, or the data belong to another major version.
+        """
+        clear_strays(self.data, signal.SIGINT)
+        if self.data.exists():
+            self._check_version()
+            self.identity.own(self.data)
+            # What is left of a killed server: nobody lives in the folder any more, and its old
+            # pid may belong to a stranger by now, before whom PostgreSQL would give way.
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+        else:
+            self._create()
+        self.port = remembered_port(self.folder / "port")
+
+    @property
+    def url(self) -> str:
+        password = private.read_json(self.folder / "passwords.json")["role"]
+        return f"postgresql://{ROLE}:{password}@{LOOPBACK}:{self.port}/{ROLE}"
+
+    @property
+    def program(self) -> Program:
+        settings = (
+            "unix_socket_directories=",
+            f"listen_addresses={LOOPBACK}",
+            f"port={self.port}",
+            "max_connections=100",
+            "shared_buffers=64MB",
+            "password_encryption=scram-sha-256",
+            "log_line_prefix=%m [%p] ",
+            "log_timezone=UTC",
+            *(NO_SYNC if self.throwaway else ()),
+        )
+        return Program(
+            name=self.name,
+            argv=(
+                str(self.bin / "postgres"),
+                "-D",
+                str(self.data),
+                *(part for setting in settings for part in ("-c", setting)),
+            ),
+            env=ENVIRONMENT,
+            stop_signal=signal.SIGINT,  # "fast": no waiting for clients, a clean checkpoint
+            death_signal=signal.SIGINT,
+            identity=self.identity,
+        )
+
+    def is_ready(self) -> bool:
+        """Whether it takes connections: its own word in postmaster.pid, after any recovery."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return len(lines) > 7 and lines[7].strip() == "ready"
+
+    def _check_version(self) -> None:
+        have = (self.data / "PG_VERSION").read_text().strip()
+        runs = self._run("postgres", "--version").split()[2].split(".")[0]
+        if have != runs:
+            raise PostgresFailed(
+                f"The data in {self.data} were written by PostgreSQL {have}, and the installed "
+                f"server is PostgreSQL {runs}. Dump them with the old server (EMBEDDED_PG_BIN "
+                f"names its programs; pg_dump {ROLE}), move the folder away, start again and "
+                "restore the dump; or name a server with DATABASE_URL."
+            )
+
+    def _create(self) -> None:
+        """Make the cluster aside and move it in place when it is whole."""
+        draft = self.folder / "draft"
+        clear_strays(draft, signal.SIGKILL)
+        if draft.exists():
+            shutil.rmtree(draft)
+        draft.mkdir(mode=0o700)
+        self.identity.own(draft)
+        passwords = {name: secrets.token_urlsafe(24) for name in ("superuser", "role")}
+        private.write_json(self.folder / "passwords.json", passwords)
+        handover = self.folder / ".password"
+        private.write(handover, passwords["superuser"])
+        os.chown(handover, self.identity.owner, -1)
+        self._run(
+            "initdb", "-D", str(draft), "-U", "postgres", "--auth=scram-sha-256",
+            f"--pwfile={handover}", "-E", "UTF8", "--locale=C.UTF-8",
+            *(("--no-sync",) if self.throwaway else ()),
+        )  # fmt: skip
+        handover.unlink()
+        rights = "CREATEDB" if self.create_databases else "NOCREATEDB"
+        # Single-user mode: the role is there before the server first listens.
+        self._run(
+            "postgres", "--single", "-D", str(draft), *(("-F",) if self.throwaway else ()),
+            "postgres",
+            given=(
+                f"CREATE ROLE {ROLE} LOGIN NOSUPERUSER {rights} PASSWORD '{passwords['role']}'\n"
+                f"CREATE DATABASE {ROLE} OWNER {ROLE}\n"
+            ),
+        )  # fmt: skip
+        draft.rename(self.data)
+
+    def _run(self, program: str, *arguments: str, given: str = "") -> str:
+        """Run one of PostgreSQL's programs to its end; its output."""
+        done = subprocess.run(  # noqa: PLW1509  this process has one thread
+            [str(self.bin / program), *arguments],
+            env=ENVIRONMENT,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=child_setup(
+                parent=os.getpid(), number=signal.SIGKILL, identity=self.identity
+            ),
+        )
+        # Single-user mode ends with 0 even when a statement failed.
+        if done.returncode != 0 or "ERROR:" in done.stderr:
+            said = (done.stderr or done.stdout).strip()
+            raise PostgresFailed(f"{program} failed ({done.returncode}):\n{said}")
+        return done.stdout
