@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,8 +18,6 @@ from django.conf import settings
 
 from common.errors import TooLarge, Unavailable
 from common.ids import uuid7
-
-CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +28,62 @@ class Received:
     sha256: str
     size: int
 
+    def drop(self) -> None:
+        """Delete it. A file that is gone already is no error."""
+        self.path.unlink(missing_ok=True)
 
-def receive(chunks: Iterable[bytes], *, most: int) -> Received:
-    """Stream chunks into quarantine, hashing as they come; synced to disk before it returns.
 
-    Raises TooLarge beyond `most` bytes and Unavailable where the disk is full; nothing is left
-    behind then.
+class Receiver:
+    """Takes a file in, chunk by chunk, into quarantine, hashing as it comes.
+
+    `finish()` syncs it to disk: after that a crash loses nothing. `abort()` leaves nothing behind.
+    Raises TooLarge beyond `most` bytes and Unavailable where the disk fails; both have aborted.
     """
-    folder = Path(settings.QUARANTINE_ROOT)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / uuid7().hex
-    digest = hashlib.sha256()
-    size = 0
-    try:
-        with path.open("xb") as file:
-            for chunk in chunks:
-                size += len(chunk)
-                if size > most:
-                    raise TooLarge(
-                        f"The file is larger than {most:,} bytes.", code="file_too_large"
-                    )
-                digest.update(chunk)
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise Unavailable(f"The file could not be kept: {error.strerror}.", retry_after=60) from error
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return Received(path=path, sha256=digest.hexdigest(), size=size)
+
+    def __init__(self, *, most: int) -> None:
+        folder = Path(settings.QUARANTINE_ROOT)
+        self._most = most
+        self._size = 0
+        self._digest = hashlib.sha256()
+        self._path = folder / uuid7().hex
+        with self._disk():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = self._path.open("xb", buffering=0)
+
+    def write(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size > self._most:
+            self.abort()
+            raise TooLarge(
+                f"The file is larger than {self._most:,} bytes.", code="file_too_large"
+            )
+        self._digest.update(chunk)
+        view = memoryview(chunk)
+        with self._disk():
+            while view:  # an unbuffered write may take less than it was given
+                view = view[self._file.write(view) :]
+
+    def finish(self) -> Received:
+        with self._disk():
+            os.fsync(self._file.fileno())
+            self._file.close()
+            _sync_folder(self._path.parent)
+        return Received(path=self._path, sha256=self._digest.hexdigest(), size=self._size)
+
+    def abort(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _disk(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if hasattr(self, "_file"):
+                self.abort()
+            raise Unavailable(
+                f"The file could not be kept: {error.strerror}.", retry_after=60
+            ) from error
 
 
 def blob_path(sha256: str) -> Path:
@@ -77,14 +100,17 @@ def open_blob(sha256: str) -> BinaryIO:
     return blob_path(sha256).open("rb")
 
 
-def adopt(received: Received) -> None:
-    """Move a quarantined file to its place among the blobs. Doing it twice is doing it once."""
-    target = blob_path(received.sha256)
+def adopt(path: Path, sha256: str) -> None:
+    """Move a quarantined file to its place among the blobs. Doing it twice is doing it once.
+
+    Raises FileNotFoundError where the file is neither in quarantine nor kept.
+    """
+    target = blob_path(sha256)
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with contextlib.suppress(FileNotFoundError):
-        received.path.replace(target)
+        path.replace(target)
     if not target.is_file():
-        raise FileNotFoundError(f"Neither in quarantine nor kept: {received.sha256}")
+        raise FileNotFoundError(f"Neither in quarantine nor kept: {sha256}")
     _sync_folder(target.parent)
 
 
@@ -92,7 +118,9 @@ def keep(data: bytes) -> str:
     """Keep bytes as a blob; returns their SHA-256. They are on disk when this returns."""
     sha256 = hashlib.sha256(data).hexdigest()
     if not has_blob(sha256):
-        adopt(receive([data], most=len(data)))
+        receiver = Receiver(most=len(data))
+        receiver.write(data)
+        adopt(receiver.finish().path, sha256)
     return sha256
 
 
@@ -102,7 +130,7 @@ def discard(sha256: str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename durable: the folder's entry is data of the folder."""
+    """Make a new name durable: it is data of the folder, not of the file."""
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.db import OperationalError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -55,6 +56,10 @@ def as_domain_error(exc: Exception) -> DomainError | None:
             return Denied("You may not do this.")
         case RequestDataTooBig() | TooManyFieldsSent():
             return TooLarge("The request's body is larger than what is taken here.")
+        case UnreadablePostError():
+            return Invalid("The body ended early.", code="incomplete_body")
+        case MultiPartParserError():
+            return Invalid(f"The form could not be read: {exc}", code="invalid_form")
         case OperationalError():
             logger.error("database_unavailable", error=str(exc))
             return Unavailable("The database does not answer. Try again.", retry_after=2)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import IO
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from common.context import request_context
 from common.errors import DomainError, TooLarge
@@ -70,7 +71,13 @@ class BodyGuardMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         fault = self._fault(request)
-        return problem_response(fault) if fault else self.get_response(request)
+        if fault:
+            return problem_response(fault)
+        if request.META.get("CONTENT_LENGTH"):
+            # Django reads a body that ends early as if it were whole: half a file would pass.
+            stream = WholeBody(request._stream, int(request.META["CONTENT_LENGTH"]))  # type: ignore[attr-defined]
+            request._stream = stream  # type: ignore[attr-defined]
+        return self.get_response(request)
 
     def _fault(self, request: HttpRequest) -> DomainError | None:
         length = request.META.get("CONTENT_LENGTH") or ""
@@ -86,6 +93,28 @@ class BodyGuardMiddleware:
                 code="body_too_large",
             )
         return None
+
+
+class WholeBody:
+    """A request body that must be as long as it said: an early end is an error."""
+
+    def __init__(self, stream: IO[bytes], length: int) -> None:
+        self._stream = stream
+        self._left = length
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        return self._count(data, ended=size < 0 or not data)
+
+    def readline(self, size: int = -1) -> bytes:
+        data = self._stream.readline(size)
+        return self._count(data, ended=not data)
+
+    def _count(self, data: bytes, *, ended: bool) -> bytes:
+        self._left -= len(data)
+        if ended and self._left > 0:
+            raise UnreadablePostError("The body is shorter than its Content-Length.")
+        return data
 
 
 def _most_bytes(request: HttpRequest) -> int:

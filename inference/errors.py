@@ -1,0 +1,17 @@
+"""What a prediction can fail with, each with a stable code."""
+
+from __future__ import annotations
+
+from common.errors import Invalid, Unavailable
+
+
+class ModelUnavailable(Unavailable):
+    """The model can't be loaded or its process died; worth trying again."""
+
+    default_code = "model_unavailable"
+
+
+class PredictionFailed(Invalid):
+    """The model itself refused the rows."""
+
+    default_code = "prediction_failed"

@@ -1,0 +1,61 @@
+"""What happens in the registry."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from common.events import Event, event
+
+
+@event("model_version.received")
+class ModelVersionReceived(Event):
+    """A file was taken in; the pipeline has it now."""
+
+    model_id: UUID
+    version_id: UUID
+    name: str
+    number: int
+    sha256: str
+
+
+@event("model_version.ready")
+class ModelVersionReady(Event):
+    """A version answers predictions from now on."""
+
+    model_id: UUID
+    version_id: UUID
+    name: str
+    number: int
+    runtime: str
+
+
+@event("model_version.rejected")
+class ModelVersionRejected(Event):
+    """The pipeline refused a file."""
+
+    model_id: UUID
+    version_id: UUID
+    name: str
+    number: int
+    code: str
+    reason: str
+
+
+@event("model.updated")
+class ModelUpdated(Event):
+    """Somebody changed a model's description, status, metadata or tags."""
+
+    model_id: UUID
+    name: str
+    changed: list[str]
+
+
+@event("model_version.updated")
+class ModelVersionUpdated(Event):
+    """Somebody changed a version's status or signature."""
+
+    model_id: UUID
+    version_id: UUID
+    name: str
+    number: int
+    changed: list[str]

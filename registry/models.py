@@ -1,0 +1,225 @@
+"""Models, their versions, and the job that takes a version from upload to live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from common import clock
+from common.ids import uuid7
+from common.models import Record
+
+if TYPE_CHECKING:
+    from accounts.actors import Actor
+
+STEPS = ("received", "typed", "triaged", "loaded", "signature", "compiled", "parity", "published")
+
+
+class Status(models.TextChoices):
+    """The life cycle, set by people."""
+
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"
+    ARCHIVED = "archived"
+
+
+class State(models.TextChoices):
+    """How far the pipeline has come, set by it alone."""
+
+    SCANNING = "scanning"
+    READY = "ready"
+    REJECTED = "rejected"
+
+
+class Runtime(models.TextChoices):
+    """What answers: the compiled graph, or the original in a jail."""
+
+    ONNX = "onnx"
+    NATIVE = "native"
+
+
+class ModelQuerySet(models.QuerySet["Model"]):
+    def visible_to(self, actor: Actor) -> ModelQuerySet:
+        """The models whose existence the actor may know of."""
+        return self.filter(organization_id__in=actor.organization_ids)
+
+    def with_latest(self) -> ModelQuerySet:
+        """Annotate what a list shows of the newest version."""
+        newest = ModelVersion.objects.filter(model=models.OuterRef("pk")).order_by("-number")
+        return self.annotate(
+            latest_version=models.Subquery(newest.values("number")[:1]),
+            latest_state=models.Subquery(newest.values("state")[:1]),
+            latest_runtime=models.Subquery(newest.values("runtime")[:1]),
+        )
+
+
+class Model(Record):
+    """A name that an organization's versions stand under."""
+
+    organization = models.ForeignKey(
+        "accounts.Organization", on_delete=models.PROTECT, related_name="models"
+    )
+    name = models.CharField(max_length=63)
+    description = models.TextField(blank=True, max_length=10_000)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    metadata = models.JSONField(default=dict, blank=True)
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    created_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, related_name="+", null=True
+    )
+
+    objects = ModelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-updated_at", "-id")
+        constraints = [
+            models.UniqueConstraint(
+                "organization", Lower("name"), name="model_name_unique_in_organization"
+            ),
+            models.CheckConstraint(
+                condition=Q(name__regex=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
+                name="model_name_well_formed",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-updated_at", "-id"], name="model_newest"),
+            GinIndex(fields=["tags"], name="model_tags"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def reference(self) -> str:
+        """`owner/name`; wants `organization` selected."""
+        return f"{self.organization.slug}/{self.name}"
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def visible_to(self, actor: Actor) -> ModelVersionQuerySet:
+        return self.filter(model__organization_id__in=actor.organization_ids)
+
+    def ready(self) -> ModelVersionQuerySet:
+        return self.filter(state=State.READY)
+
+
+class ModelVersion(Record):
+    """One uploaded file and everything found out about it. The file never changes."""
+
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.SCANNING)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    steps = models.JSONField(default=list)
+    reason = models.TextField(blank=True)
+    code = models.CharField(max_length=60, blank=True)
+
+    filename = models.CharField(max_length=255)
+    sha256 = models.CharField(max_length=64)
+    size = models.BigIntegerField()
+    framework = models.CharField(max_length=30, blank=True)
+    format = models.CharField(max_length=20, blank=True)
+    libraries = models.JSONField(default=dict, blank=True)
+    info = models.JSONField(default=dict, blank=True)
+
+    signature = models.JSONField(null=True, blank=True)
+    declared_signature = models.JSONField(null=True, blank=True)
+    example = models.JSONField(null=True, blank=True)
+    plan = models.JSONField(null=True, blank=True)
+    runtime = models.CharField(max_length=10, choices=Runtime.choices, blank=True)
+    in_process = models.BooleanField(default=False)
+    runtime_reason = models.TextField(blank=True)
+    graph_sha256 = models.CharField(max_length=64, blank=True)
+    parity = models.JSONField(null=True, blank=True)
+    latency = models.JSONField(default=dict, blank=True)
+
+    created_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, related_name="+", null=True
+    )
+    ready_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-number",)
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="version_number_unique"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="version_number_positive"),
+            models.CheckConstraint(
+                condition=~Q(state=State.READY)
+                | (Q(signature__isnull=False) & ~Q(runtime="") & Q(ready_at__isnull=False)),
+                name="version_ready_is_complete",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.REJECTED) | ~Q(reason=""),
+                name="version_rejected_says_why",
+            ),
+        ]
+        indexes = [models.Index(fields=["sha256"], name="version_by_digest")]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.number}"
+
+    @property
+    def served_sha256(self) -> str:
+        """The digest of the blob that is loaded to serve: the graph's, else the file's own."""
+        compiled = self.runtime == Runtime.ONNX and self.graph_sha256
+        return self.graph_sha256 if compiled else self.sha256
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state != State.SCANNING
+
+
+def waiting_steps() -> list[dict[str, Any]]:
+    """The pipeline's steps before any of them has begun."""
+    return [
+        {"name": name, "state": "waiting", "started_at": None, "ms": None, "detail": ""}
+        for name in STEPS
+    ]
+
+
+class PipelineJob(models.Model):
+    """The truth about a version's way through the pipeline; a queue message only points here.
+
+    A worker holds the job by a lease it keeps renewing, and writes only while the fencing token
+    is its own: a worker that was presumed dead can come back and harm nothing.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    version = models.OneToOneField(ModelVersion, on_delete=models.CASCADE, related_name="job")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    quarantine_path = models.TextField()
+    attempts = models.PositiveIntegerField(default=0)
+    token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(default=clock.now)
+    created_at = models.DateTimeField(default=clock.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="running")
+                | (Q(token__isnull=False) & Q(lease_until__isnull=False)),
+                name="pipeline_running_has_lease",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["not_before"], name="pipeline_unfinished", condition=~Q(state="done")
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version_id} {self.state}"

@@ -1,0 +1,176 @@
+"""Every write to the registry that a person or program asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.actors import Actor
+from common import clock
+from common.events import publish
+from common.storage import Received
+from registry.errors import BadUpload, EditDenied, ModelArchived
+from registry.events import ModelUpdated, ModelVersionReceived, ModelVersionUpdated
+from registry.models import Model, ModelVersion, PipelineJob, Status, waiting_steps
+from registry.permissions import can_edit_model
+from registry.refs import check_name
+from registry.signatures import edit_signature
+
+
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """What comes with a file. `example` and `signature` are JSON values, judged by the pipeline."""
+
+    name: str
+    filename: str
+    description: str | None = None
+    framework: str = ""
+    metadata: Mapping[str, Any] | None = None
+    tags: list[str] | None = None
+    example: Any = None
+    signature: Any = None
+
+
+def upload_version(received: Received, upload: Upload, *, actor: Actor) -> ModelVersion:
+    """Take a quarantined file in as the next version of the model of that name.
+
+    The model is made where there is none. When this commits, the version is the pipeline's and
+    is never lost. Raises BadUpload for an empty file, EditDenied, ModelArchived.
+    """
+    if received.size == 0:
+        raise BadUpload("The file is empty.", code="empty_file")
+    with transaction.atomic():
+        model = _model_for_upload(upload, actor)
+        newest = model.versions.order_by("-number").values_list("number", flat=True).first()
+        version = ModelVersion.objects.create(
+            model=model,
+            number=(newest or 0) + 1,
+            filename=upload.filename[-255:],
+            sha256=received.sha256,
+            size=received.size,
+            framework=upload.framework,
+            example=upload.example,
+            declared_signature=upload.signature,
+            steps=_received_steps(),
+            created_by_id=actor.id,
+        )
+        job = PipelineJob.objects.create(version=version, quarantine_path=str(received.path))
+        model.touch()
+        publish(
+            ModelVersionReceived(
+                model_id=model.id,
+                version_id=version.id,
+                name=model.name,
+                number=version.number,
+                sha256=version.sha256,
+            ),
+            actor_id=actor.id,
+            organization_id=model.organization_id,
+        )
+        from registry.tasks import send_job
+
+        transaction.on_commit(partial(send_job, job.id), robust=True)
+    return version
+
+
+def _model_for_upload(upload: Upload, actor: Actor) -> Model:
+    """The model of that name, locked, so that its versions are numbered one after the other."""
+    name = check_name(upload.name)
+    mine = Model.objects.filter(organization=actor.organization, name__iexact=name)
+    model = mine.select_for_update().first()
+    if model is None:
+        try:
+            with transaction.atomic():
+                return Model.objects.create(
+                    organization=actor.organization,
+                    name=name,
+                    description=upload.description or "",
+                    metadata=dict(upload.metadata or {}),
+                    tags=upload.tags or [],
+                    created_by_id=actor.id,
+                )
+        except IntegrityError:  # somebody else made it in this very moment
+            model = mine.select_for_update().get()
+    _check_edit(actor, model)
+    if model.status == Status.ARCHIVED:
+        raise ModelArchived(f"{model.name} is archived. Restore it before adding a version.")
+    changes = {"description": upload.description, "metadata": upload.metadata, "tags": upload.tags}
+    given = {key: value for key, value in changes.items() if value is not None}
+    for key, value in given.items():
+        setattr(model, key, value)
+    if given:
+        model.touch(*given)
+    return model
+
+
+def _received_steps() -> list[dict[str, Any]]:
+    steps = waiting_steps()
+    steps[0] |= {"state": "done", "started_at": clock.now().isoformat(), "ms": 0}
+    return steps
+
+
+@transaction.atomic
+def update_model(model: Model, changes: Mapping[str, Any], *, actor: Actor) -> Model:
+    """Change description, status, metadata or tags. A status goes for every version as well."""
+    _check_edit(actor, model)
+    changed = sorted(key for key, value in changes.items() if getattr(model, key) != value)
+    if not changed:
+        return model
+    for key in changed:
+        setattr(model, key, changes[key])
+    model.touch(*changed)
+    if "status" in changed:
+        model.versions.exclude(status=model.status).update(
+            status=model.status, updated_at=clock.now()
+        )
+    publish(
+        ModelUpdated(model_id=model.id, name=model.name, changed=changed),
+        actor_id=actor.id,
+        organization_id=model.organization_id,
+    )
+    return model
+
+
+def archive_model(model: Model, *, actor: Actor) -> Model:
+    """Take a model and its versions out of service; nothing is deleted."""
+    return update_model(model, {"status": Status.ARCHIVED}, actor=actor)
+
+
+@transaction.atomic
+def update_version(
+    version: ModelVersion, changes: Mapping[str, Any], *, actor: Actor
+) -> ModelVersion:
+    """Change a version's status or signature; the signature is checked against the artifact's."""
+    _check_edit(actor, version.model)
+    wanted = dict(changes)
+    if "signature" in wanted:
+        wanted["signature"] = edit_signature(version.signature, wanted["signature"])
+    changed = sorted(key for key, value in wanted.items() if getattr(version, key) != value)
+    if not changed:
+        return version
+    for key in changed:
+        setattr(version, key, wanted[key])
+    version.touch(*changed)
+    publish(
+        ModelVersionUpdated(
+            model_id=version.model_id,
+            version_id=version.id,
+            name=version.model.name,
+            number=version.number,
+            changed=changed,
+        ),
+        actor_id=actor.id,
+        organization_id=version.model.organization_id,
+    )
+    return version
+
+
+def _check_edit(actor: Actor, model: Model) -> None:
+    if not can_edit_model(actor, model):
+        raise EditDenied(f"You may not change {model.name}.")
