@@ -137,7 +137,7 @@ class Identity:
             os.chown(path, self.owner, self.owner, follow_symlinks=False)
 
 
-class NoIdentity(Exception):
+class IdentityError(Exception):
     """Root here can become nobody else, and PostgreSQL refuses to run as root."""
 
 
@@ -148,7 +148,7 @@ def server_identity() -> Identity:
     uid 1000 in a user namespace.
 
     Raises:
-        NoIdentity: root without either way.
+        IdentityError: root without either way.
     """
     if os.geteuid() != 0:
         return Identity("self", None, os.geteuid())
@@ -157,7 +157,7 @@ def server_identity() -> Identity:
         return Identity("nobody", drop_to_nobody, NOBODY)
     if _works(enter_user_namespace):
         return Identity("namespace", enter_user_namespace, 0)
-    raise NoIdentity(
+    raise IdentityError(
         "PostgreSQL does not run as root, and this root may neither become another user nor make "
         "a user namespace. Run as an ordinary user, or name a server with DATABASE_URL."
     )
@@ -197,7 +197,7 @@ def working_in(folder: Path) -> list[int]:
         if not entry.name.isdigit():
             continue
         with contextlib.suppress(OSError):
-            if Path(os.readlink(entry / "cwd")) == folder and start_time(int(entry.name)):
+            if (entry / "cwd").readlink() == folder and start_time(int(entry.name)):
                 found.append(int(entry.name))
     return found
 

@@ -35,14 +35,14 @@ class Program:
         descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         setup = child_setup(parent=os.getpid(), number=self.death_signal, identity=self.identity)
         try:
-            process = subprocess.Popen(  # noqa: PLW1509  this process has one thread
+            process = subprocess.Popen(
                 self.argv,
                 env=dict(self.env),
                 stdin=subprocess.PIPE if self.given else subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,
                 cwd=self.folder,
-                preexec_fn=setup,
+                preexec_fn=setup,  # noqa: PLW1509  this process has one thread
             )
         finally:
             os.close(descriptor)

@@ -25,7 +25,7 @@ ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ":
 NO_SYNC = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
-class PostgresFailed(Exception):
+class PostgresError(Exception):
     """The cluster can't be made or belongs to another version; the message is for the operator."""
 
 
@@ -58,7 +58,7 @@ class Postgres:
         """Make the cluster on the first start, check and heal it on every later one.
 
         Raises:
-            PostgresFailed: initdb failed, or the data belong to another major version.
+            PostgresError: initdb failed, or the data belong to another major version.
         """
         clear_strays(self.data, signal.SIGINT)
         if self.data.exists():
@@ -115,7 +115,7 @@ class Postgres:
         have = (self.data / "PG_VERSION").read_text().strip()
         runs = self._run("postgres", "--version").split()[2].split(".")[0]
         if have != runs:
-            raise PostgresFailed(
+            raise PostgresError(
                 f"The data in {self.data} were written by PostgreSQL {have}, and the installed "
                 f"server is PostgreSQL {runs}. Dump them with the old server (EMBEDDED_PG_BIN "
                 f"names its programs; pg_dump {ROLE}), move the folder away, start again and "
@@ -155,7 +155,7 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str, given: str = "") -> str:
         """Run one of PostgreSQL's programs to its end; its output."""
-        done = subprocess.run(  # noqa: PLW1509  this process has one thread
+        done = subprocess.run(
             [str(self.bin / program), *arguments],
             env=ENVIRONMENT,
             input=given,
@@ -169,5 +169,5 @@ class Postgres:
         # Single-user mode ends with 0 even when a statement failed.
         if done.returncode != 0 or "ERROR:" in done.stderr:
             said = (done.stderr or done.stdout).strip()
-            raise PostgresFailed(f"{program} failed ({done.returncode}):\n{said}")
+            raise PostgresError(f"{program} failed ({done.returncode}):\n{said}")
         return done.stdout

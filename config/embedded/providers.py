@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class NoServer(Exception):
+class ServerMissingError(Exception):
     """No provider has the binary; the message says what can be done."""
 
 
@@ -56,7 +56,7 @@ def _first(providers: tuple[Provider, ...], what: str, variables: str) -> Path:
             if os.access(binary, os.X_OK):
                 return binary
     tried = ", ".join(provider.module for provider in providers)
-    raise NoServer(
+    raise ServerMissingError(
         f"No {what} binary for {_machine()} in the installed packages ({tried}). "
         f"Set {variables} to use a server of your own."
     )
@@ -70,7 +70,9 @@ def _named(variable: str, program: str) -> Path | None:
     path = Path(value).expanduser().resolve()
     found = path / program if path.is_dir() else path
     if not os.access(found, os.X_OK):
-        raise NoServer(f"{variable} names {path}, and there is no program {program} there.")
+        raise ServerMissingError(
+            f"{variable} names {path}, and there is no program {program} there."
+        )
     return found
 
 
@@ -78,7 +80,7 @@ def postgres_bin() -> Path:
     """The folder with `postgres` and `initdb`.
 
     Raises:
-        NoServer: no wheel has them, or EMBEDDED_PG_BIN names a folder without them.
+        ServerMissingError: no wheel has them, or EMBEDDED_PG_BIN names a folder without them.
     """
     named = _named("EMBEDDED_PG_BIN", "postgres")
     return (named or _first(POSTGRES, "PostgreSQL", "DATABASE_URL or EMBEDDED_PG_BIN")).parent
@@ -88,7 +90,7 @@ def valkey_server() -> Path:
     """The server program that speaks the Redis protocol.
 
     Raises:
-        NoServer: no wheel has it, or EMBEDDED_REDIS_BIN names none.
+        ServerMissingError: no wheel has it, or EMBEDDED_REDIS_BIN names none.
     """
     variable = os.environ.get("EMBEDDED_REDIS_BIN", "")
     folder = Path(variable).expanduser()
