@@ -34,7 +34,14 @@ class ReadOnlyAdmin(BaseAdmin):
 
 @admin.register(EventRecord)
 class EventRecordAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "type", "organization_id", "actor_id", "attempts", "dispatched_at")
+    list_display = (
+        "created_at",
+        "type",
+        "organization_id",
+        "actor_id",
+        "attempts",
+        "dispatched_at",
+    )
     list_filter = ("type", ("dispatched_at", admin.EmptyFieldListFilter))
     search_fields = ("=id", "=organization_id", "=actor_id", "=request_id")
     date_hierarchy = "created_at"

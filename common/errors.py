@@ -1,13 +1,13 @@
 """What can go wrong, in the domain's words. Only `common` knows how it becomes HTTP.
 
-    DomainError
-    ├── NotFound       404  it does not exist, or the caller may not know that it does
-    ├── Denied         403  the caller is known and lacks the right
-    ├── Invalid        400  the input is wrong; `errors` says where, every fault at once
-    ├── Conflict       409  the thing's present state forbids it
-    ├── TooLarge       413  more than we take
-    ├── Limited        429  too often; `retry_after` says when to come back
-    └── Unavailable    503  not now; `retry_after` says when to come back
+DomainError
+├── NotFound       404  it does not exist, or the caller may not know that it does
+├── Denied         403  the caller is known and lacks the right
+├── Invalid        400  the input is wrong; `errors` says where, every fault at once
+├── Conflict       409  the thing's present state forbids it
+├── TooLarge       413  more than we take
+├── Limited        429  too often; `retry_after` says when to come back
+└── Unavailable    503  not now; `retry_after` says when to come back
 """
 
 from __future__ import annotations

@@ -54,9 +54,7 @@ class Receiver:
         self._size += len(chunk)
         if self._size > self._most:
             self.abort()
-            raise TooLarge(
-                f"The file is larger than {self._most:,} bytes.", code="file_too_large"
-            )
+            raise TooLarge(f"The file is larger than {self._most:,} bytes.", code="file_too_large")
         self._digest.update(chunk)
         view = memoryview(chunk)
         with self._disk():

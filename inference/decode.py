@@ -114,9 +114,7 @@ def _rows_of(body: JSON) -> tuple[str, list[JSON]]:
 MISSING = object()
 
 
-def _cells_of_inputs(
-    rows: list[JSON], features: list[Feature], faults: Faults
-) -> list[list[JSON]]:
+def _cells_of_inputs(rows: list[JSON], features: list[Feature], faults: Faults) -> list[list[JSON]]:
     """Rows given by position."""
     width = len(features)
     nothing = [MISSING] * width
@@ -156,9 +154,7 @@ def _cells_of_records(
                 "unknown_feature",
             )
         for name in known - row.keys():
-            faults.add(
-                f"/records/{i}", f"row {i}: feature {name!r} is missing", "missing_feature"
-            )
+            faults.add(f"/records/{i}", f"row {i}: feature {name!r} is missing", "missing_feature")
         cells.append([row.get(feature.name, MISSING) for feature in features])
     return cells
 
@@ -208,7 +204,9 @@ def _whole(cell: JSON) -> tuple[float, str]:
 
 
 def _truth(cell: JSON) -> tuple[bool, str]:
-    return (cell, "") if isinstance(cell, bool) else (False, f"must be a boolean, not {_kind(cell)}")
+    return (
+        (cell, "") if isinstance(cell, bool) else (False, f"must be a boolean, not {_kind(cell)}")
+    )
 
 
 def _text(cell: JSON) -> tuple[str | None, str]:

@@ -228,5 +228,3 @@ def engine() -> Engine:
         if _engine is None:
             _engine = Engine(most=settings.MODEL_CACHE_MAX, most_bytes=settings.MODEL_CACHE_BYTES)
         return _engine
-
-

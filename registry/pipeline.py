@@ -219,5 +219,3 @@ def _finish(job: PipelineJob) -> None:
 
 def _framework(found: Inspection) -> str:
     return "onnx" if found.format == "onnx" else "scikit-learn"
-
-

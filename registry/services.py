@@ -21,8 +21,6 @@ from registry.refs import check_name
 from registry.signatures import edit_signature
 
 
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """What comes with a file. `example` and `signature` are JSON values, judged by the pipeline."""

@@ -178,7 +178,9 @@ def test_every_variable_is_documented() -> None:
         for name in readers.findall(path.read_text())
     } | set(inside.findall((ROOT / "config" / "env.py").read_text()))
     documented = set(
-        re.findall(r"^\| `([A-Z_0-9]+)`", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE)
+        re.findall(
+            r"^\| `([A-Z_0-9]+)`", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE
+        )
     )
     assert read - documented == set()
     assert documented - read == set()

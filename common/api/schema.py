@@ -71,7 +71,5 @@ def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for path in result.get("paths", {}).values():
         for operation in path.values():
             for status, text in PROBLEM_ANSWERS.items():
-                operation["responses"].setdefault(
-                    status, {"description": text, "content": content}
-                )
+                operation["responses"].setdefault(status, {"description": text, "content": content})
     return result

@@ -134,7 +134,9 @@ class LengthRequired(DomainError):
     default_code = "length_required"
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message or "Send the body's length in Content-Length; chunked is not taken.")
+        super().__init__(
+            message or "Send the body's length in Content-Length; chunked is not taken."
+        )
 
 
 class SlashMiddleware:

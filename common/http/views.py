@@ -42,7 +42,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     return answer_error(
-        request, ServerError("Something went wrong on our side. The request id finds it in the log.")
+        request,
+        ServerError("Something went wrong on our side. The request id finds it in the log."),
     )
 
 

@@ -19,9 +19,7 @@ class PredictView(APIView):
 
     scopes = "predict"
 
-    @extend_schema(
-        request=PredictInput, responses=PredictionOutput, operation_id="models_predict"
-    )
+    @extend_schema(request=PredictInput, responses=PredictionOutput, operation_id="models_predict")
     def post(self, request: Request, ref: str) -> Response:
         """Ask a model. Rows are checked against its signature, every fault named at once."""
         answer = predict.predict(ref, request.data, actor=actor(request))

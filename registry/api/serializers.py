@@ -155,7 +155,9 @@ class UploadInput(Input):
         required=False, allow_blank=True, max_length=10_000, help_text="Free text."
     )
     framework = serializers.ChoiceField(
-        ["scikit-learn", "onnx"], required=False, help_text="What it was made with; found if absent."
+        ["scikit-learn", "onnx"],
+        required=False,
+        help_text="What it was made with; found if absent.",
     )
     metadata = JSONText(kind=dict, required=False, help_text="A JSON object to keep with it.")
     tags = TagsText(required=False, help_text="A JSON list, or words with commas between.")
