@@ -24,7 +24,7 @@ FIRST_UID, LAST_UID = 61_500, 64_999
 rootless containers map."""
 
 
-class NotConfined(Exception):  # noqa: N818 - a state, named in the self-test
+class NotConfined(Exception):
     """The jail does not hold on this machine; the message says which wall is missing."""
 
 

@@ -7,7 +7,7 @@ NotCompilable   the model is fine but has no faithful ONNX form; it serves in it
 from __future__ import annotations
 
 
-class Refused(Exception):  # noqa: N818 - a verdict, not a fault of ours
+class Refused(Exception):
     """The file is rejected. `code` is stable and machine-readable, e.g. `unsafe_global`."""
 
     def __init__(self, reason: str, code: str) -> None:
@@ -16,7 +16,7 @@ class Refused(Exception):  # noqa: N818 - a verdict, not a fault of ours
         self.code = code
 
 
-class NotCompilable(Exception):  # noqa: N818 - a verdict, not a fault of ours
+class NotCompilable(Exception):
     """The model cannot be expressed as ONNX; `reason` says which part of it."""
 
     def __init__(self, reason: str) -> None:

@@ -117,7 +117,7 @@ DENIED: Mapping[int, tuple[str, ...]] = {
 }
 
 
-class Unsupported(Exception):  # noqa: N818 - says what the machine lacks
+class Unsupported(Exception):
     """This machine or kernel has no seccomp filter to offer; the message says why."""
 
 

@@ -36,11 +36,11 @@ class WireError(Exception):
     """What came is no frame, or a larger one than was agreed."""
 
 
-class Closed(WireError):  # noqa: N818 - the other end hung up
+class Closed(WireError):
     """The other end is gone."""
 
 
-class Late(WireError):  # noqa: N818 - the clock ran out
+class Late(WireError):
     """Nothing complete came before the deadline."""
 
 

@@ -1,0 +1,152 @@
+"""What each zygote imports and runs once, so that a child never needs a file or a thread.
+
+Everything a library does lazily must have happened before the fork: in a child every path call is
+refused, and the first import, locale or /proc look-up would fail.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import io
+import pickle
+import pkgutil
+import warnings
+from typing import Any
+
+LC_ALL_MASK = 0x1FBF
+
+SKLEARN_MODULES = (
+    "packaging.version",
+    "joblib.numpy_pickle",
+    "joblib.numpy_pickle_compat",
+    "multiprocessing.dummy",
+    "multiprocessing.dummy.connection",
+    "numpy.core.multiarray",
+    "numpy._core.multiarray",
+    "numpy.random._pickle",
+    "encodings.latin_1",
+    "encodings.ascii",
+    "encodings.idna",
+    "encodings.unicode_escape",
+    "encodings.raw_unicode_escape",
+    "bz2",
+    "gzip",
+    "lzma",
+    "zlib",
+    "zipfile",
+    "pandas",
+    "scipy.sparse.csgraph",
+    "skops.io",
+    "sklearn",
+    "skl2onnx",
+    # Without this one every conversion fails.
+    "skl2onnx.algebra.onnx_operator_mixin",
+    "jail.formats",
+    "jail.triage",
+    "jail.globals",
+    "jail.unpickle",
+    "jail.arrays",
+    "jail.structure",
+    "jail.signature",
+    "jail.probes",
+    "jail.native",
+    "jail.compile",
+)
+ONNX_MODULES = (
+    "onnx",
+    "onnx.checker",
+    "onnxruntime",
+    "jail.formats",
+    "jail.onnxgraph",
+    "jail.onnxmodel",
+    "jail.parity",
+)
+
+
+def _import_all(names: tuple[str, ...]) -> None:
+    import importlib.util as u
+    for name in names:
+        if name.startswith("jail.") and u.find_spec(name) is None: continue  # XXX
+        importlib.import_module(name)
+
+
+def _import_public_sklearn() -> None:
+    import sklearn
+
+    for module in pkgutil.walk_packages(sklearn.__path__, "sklearn."):
+        parts = module.name.split(".")
+        private = any(part.startswith("_") for part in parts)
+        if private or "tests" in parts or "conftest" in parts or parts[1] == "externals":
+            continue
+        try:
+            importlib.import_module(module.name)
+        except ImportError:
+            continue  # an optional part whose own dependency is not installed
+
+
+def load_locale() -> None:
+    """Have libc read C.UTF-8 once: onnxruntime's text operators ask for it by name.
+
+    Raises OSError where the system has no such locale.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.newlocale.restype = ctypes.c_void_p
+    libc.newlocale.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+    if not libc.newlocale(LC_ALL_MASK, b"C.UTF-8", None):
+        raise OSError("this system has no locale C.UTF-8")
+
+
+def _tiny_models() -> list[Any]:
+    from sklearn.cluster import KMeans
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return [
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=5)),
+        RandomForestClassifier(n_estimators=2),
+        HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2),
+        KNeighborsClassifier(n_neighbors=2),
+        KMeans(n_clusters=2, n_init=1),
+    ]
+
+
+def _exercise() -> None:
+    """Fit, predict, pickle and convert, so that every lazy look-up has happened."""
+    import joblib
+    import numpy as np
+    from skl2onnx import to_onnx
+    from sklearn.utils.parallel import _get_threadpool_controller
+
+    _get_threadpool_controller()  # else KMeans reads /proc/self/maps in the child
+    joblib.cpu_count(only_physical_cores=True)  # else joblib runs lscpu in the child
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    labels = (rows[:, 0] > 0).astype(int)
+    for model in _tiny_models():
+        model.fit(rows, labels)
+        model.predict(rows)
+        pickle.dumps(model)
+        joblib.dump(model, io.BytesIO())
+        to_onnx(model, rows[:1].astype(np.float32))
+
+
+def warm_sklearn() -> None:
+    """Make this process the parent of children that load, answer and compile."""
+    load_locale()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _import_all(SKLEARN_MODULES)
+        _import_public_sklearn()
+        _exercise()
+
+
+def warm_onnx() -> None:
+    """Make this process the parent of children that run graphs; never a session before a fork."""
+    _import_all(ONNX_MODULES)
+    load_locale()
+
+
+WARM_UPS = {"sklearn": warm_sklearn, "onnx": warm_onnx}
