@@ -73,6 +73,12 @@ def choice(name: str, default: str, allowed: set[str]) -> str:
     return value
 
 
+def path(name: str) -> Path | None:
+    """A folder or file, or None where the variable is unset."""
+    value = text(name)
+    return Path(value).resolve() if value else None
+
+
 def home(base: Path) -> Path:
     """SLIPWAY_HOME: where everything that is not code lives; `./var` unless said."""
     return Path(text("SLIPWAY_HOME", str(base / "var"))).resolve()

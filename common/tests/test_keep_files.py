@@ -7,14 +7,14 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from common import storage
 from common.errors import TooLarge, Unavailable
 
 
 @pytest.fixture(autouse=True)
-def folders(settings: SettingsWrapper, tmp_path: Path) -> Path:
+def folders(settings: Settings, tmp_path: Path) -> Path:
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.QUARANTINE_ROOT = tmp_path / "quarantine"
     return tmp_path
