@@ -24,7 +24,7 @@ MAX_ATTEMPTS = 20
 def send_event(event_id: uuid.UUID) -> None:
     """Ask a worker to dispatch the event. A broker that is away is the sweeper's to make good."""
     try:
-        dispatch_event.apply_async(args=[str(event_id)], retry=False)
+        dispatch_event.apply_async(args=(str(event_id),), retry=False)
     except OperationalError as error:
         logger.warning("event_not_sent", event_id=str(event_id), error=str(error))
 

@@ -36,7 +36,6 @@ def cors_origins_are_exact(**_: Any) -> list[CheckMessage]:
 @register(Tags.caches)
 def caches_never_pickle(**_: Any) -> list[CheckMessage]:
     """What lies in Redis is data; a pickle there would be code to whoever can write to Redis."""
-    options = settings.CACHES["default"].get("OPTIONS", {})
-    if "JSON" in options.get("SERIALIZER", ""):
+    if "JSON" in settings.CACHES["default"]["OPTIONS"].get("SERIALIZER", ""):
         return []
     return [Error("The cache must use django-redis's JSON serializer.", id="slipway.E003")]

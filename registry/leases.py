@@ -105,7 +105,7 @@ class Lease:
                         id=self._job_id, token=self._token, state=PipelineJob.State.RUNNING
                     ).update(lease_until=clock.now() + LEASE)
                 except DatabaseError as error:
-                    # The next renewal may do; if none does, the lease runs out and others take over.
+                    # The next renewal may do; if none does, the lease runs out and others go on.
                     logger.warning("lease_not_renewed", job_id=str(self._job_id), error=str(error))
                     connection.close()
         finally:

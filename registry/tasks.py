@@ -26,7 +26,7 @@ ORPHAN_AGE = 3600
 def send_job(job_id: UUID) -> None:
     """Tell a worker about a job. A broker that is away is the reaper's to make good."""
     try:
-        run_pipeline.apply_async(args=[str(job_id)], expires=MESSAGE_LIFE, retry=False)
+        run_pipeline.apply_async(args=(str(job_id),), expires=MESSAGE_LIFE, retry=False)
     except OperationalError as error:
         logger.warning("job_not_sent", job_id=str(job_id), error=str(error))
 

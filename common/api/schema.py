@@ -51,7 +51,7 @@ PROBLEM_ANSWERS = {
 class AutoSchema(SpectacularAutoSchema):
     """Adds the scope a route asks for to its description."""
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]  # spectacular's own signature
         described: str = super().get_description() or ""
         scope = self._scope()
         return f"{described}\n\nScope: `{scope}`.".strip() if scope else described

@@ -75,8 +75,8 @@ class BodyGuardMiddleware:
             return problem_response(fault)
         if request.META.get("CONTENT_LENGTH"):
             # Django reads a body that ends early as if it were whole: half a file would pass.
-            stream = WholeBody(request._stream, int(request.META["CONTENT_LENGTH"]))  # type: ignore[attr-defined]
-            request._stream = stream  # type: ignore[attr-defined]
+            stream = WholeBody(request._stream, int(request.META["CONTENT_LENGTH"]))
+            request._stream = stream  # type: ignore[assignment]  # all that Django asks of it
         return self.get_response(request)
 
     def _fault(self, request: HttpRequest) -> DomainError | None:

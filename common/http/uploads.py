@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from common.storage import Received, Receiver
 
 
-class ReceivedFile(UploadedFile):
+class ReceivedFile(UploadedFile[bytes]):
     """An uploaded file that lies in quarantine already.
 
     Whoever makes it somebody's sets `taken`; it is deleted at the request's end otherwise.

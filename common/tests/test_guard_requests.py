@@ -48,11 +48,8 @@ def test_a_body_over_the_cap_is_refused_unread(client: Client) -> None:
         def read(self, *_: Any) -> bytes:
             raise AssertionError("the body was read")
 
-    response = client.generic(
-        "POST",
-        "/api/v1/auth/login",
-        **{"wsgi.input": Unreadable(), "CONTENT_LENGTH": str(50 * 1024 * 1024)},
-    )
+    environ: Any = {"wsgi.input": Unreadable(), "CONTENT_LENGTH": str(50 * 1024 * 1024)}
+    response = client.generic("POST", "/api/v1/auth/login", **environ)
     assert response.status_code == 413
     assert response["Content-Type"] == "application/problem+json"
 

@@ -66,7 +66,7 @@ class VersionOutput(Output):
     def get_parity(self, version: Any) -> dict[str, Any] | None:
         if version.parity is None:
             return None
-        return {name: version.parity.get(name) for name in ParityOutput().fields}
+        return {str(name): version.parity.get(name) for name in ParityOutput().fields}
 
 
 class ModelOutput(Output):

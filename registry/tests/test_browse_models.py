@@ -39,9 +39,7 @@ def test_a_list_shows_the_newest_version(client: APIClient, alice: User) -> None
     assert (row["owner"], row["reference"]) == (alice.slug, f"{alice.slug}/churn")
 
 
-def test_a_list_holds_only_what_one_may_see(
-    client: APIClient, alice: User, charlie: User
-) -> None:
+def test_a_list_holds_only_what_one_may_see(client: APIClient, alice: User, charlie: User) -> None:
     make_model(alice, "mine")
     make_model(charlie, "theirs")
     assert names(client.get("/api/v1/models")) == ["mine"]
@@ -112,9 +110,7 @@ def test_a_list_of_versions_takes_few_queries(
     assert [row["version"] for row in rows] == list(range(20, 0, -1))
 
 
-def test_among_very_many_models_a_list_reads_only_its_page(
-    client: APIClient, alice: User
-) -> None:
+def test_among_very_many_models_a_list_reads_only_its_page(client: APIClient, alice: User) -> None:
     organization = alice.personal_organization
     Model.objects.bulk_create(
         Model(organization=organization, name=f"m{i}", created_by=alice) for i in range(20_000)
@@ -197,7 +193,9 @@ def test_archiving_takes_the_versions_along_and_back(client: APIClient, alice: U
 
 
 def test_a_version_shows_why_it_was_rejected(client: APIClient, alice: User) -> None:
-    make_version(make_model(alice), state=State.REJECTED, reason="posix.system", code="unsafe_global")
+    make_version(
+        make_model(alice), state=State.REJECTED, reason="posix.system", code="unsafe_global"
+    )
     body = client.get("/api/v1/models/churn/versions/1").json()
     assert (body["state"], body["reason"], body["code"]) == (
         "rejected",
@@ -228,7 +226,7 @@ def test_a_download_is_the_file_under_a_speaking_name(client: APIClient, alice: 
     version = make_version(make_model(alice))
     response = client.get("/api/v1/models/churn/download")
     with storage.open_blob(version.sha256) as file:
-        assert b"".join(response.streaming_content) == file.read()
+        assert b"".join(response) == file.read()
     assert f"{alice.slug}-churn-1-model.pkl" in response["Content-Disposition"]
     assert response["ETag"] == f'"{version.sha256}"'
     assert client.get("/api/v1/models/churn/versions/1/download").status_code == 200

@@ -53,6 +53,11 @@ def run(version: ModelVersion) -> ModelVersion:
     return version
 
 
+def signature_of(version: ModelVersion) -> dict[str, Any]:
+    assert version.signature is not None, version.reason
+    return dict(version.signature)
+
+
 def states(version: ModelVersion) -> dict[str, str]:
     return {step["name"]: step["state"] for step in version.steps}
 
@@ -66,10 +71,11 @@ def test_a_model_that_compiles_is_served_compiled(submit: Submit) -> None:
     assert version.state == State.READY, version.reason
     assert set(states(version).values()) == {"done"}
     assert (version.runtime, version.in_process) == (Runtime.ONNX, True)
+    assert version.parity is not None
     assert version.parity["labels_equal"]
     assert version.parity["rows"] >= 4096
     assert version.latency["onnx_us"] < version.latency["native_us"]
-    assert version.signature["classes"] == [0, 1]
+    assert signature_of(version)["classes"] == [0, 1]
     assert storage.has_blob(version.sha256)
     assert storage.has_blob(version.graph_sha256)
     assert version.libraries
@@ -96,27 +102,31 @@ def test_a_joblib_file_is_as_good(submit: Submit) -> None:
 
 def test_an_edited_signature_is_checked_against_the_artifact(submit: Submit) -> None:
     content = pickled(LogisticRegression())
-    inferred = run(submit(content)).signature
+    inferred = signature_of(run(submit(content)))
     inferred["inputs"][0]["features"][0]["name"] = "width"
     version = run(submit(content, signature=inferred))
-    assert version.signature["inputs"][0]["features"][0]["name"] == "width"
+    assert signature_of(version)["inputs"][0]["features"][0]["name"] == "width"
     wrong = run(submit(content, signature=inferred | {"classes": ["a"]}))
     assert (wrong.state, wrong.code) == (State.REJECTED, "bad_signature")
     assert "/signature/classes" in wrong.reason
 
 
 class Hostile:
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
     def __reduce__(self) -> Any:
-        return os.system, ("touch /tmp/slipway-was-here",)
+        return os.system, (f"touch '{self.canary}'",)
 
 
-def test_a_hostile_file_is_rejected_with_the_name_and_goes(submit: Submit) -> None:
-    version = run(submit(pickle.dumps(Hostile())))
+def test_a_hostile_file_is_rejected_with_the_name_and_goes(submit: Submit, tmp_path: Path) -> None:
+    canary = tmp_path / "was-here"
+    version = run(submit(pickle.dumps(Hostile(canary))))
     assert version.state == State.REJECTED
     assert "system" in version.reason
     assert "failed" in states(version).values()
     assert not {"waiting", "running"} & set(states(version).values())
-    assert not Path("/tmp/slipway-was-here").exists()
+    assert not canary.exists()
     assert not Path(version.job.quarantine_path).exists()
     assert not storage.has_blob(version.sha256)
     event = EventRecord.objects.get(type="model_version.rejected")

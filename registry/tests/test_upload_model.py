@@ -29,7 +29,7 @@ ClientFor = Callable[[User], APIClient]
 CONTENT = b"\x80\x04not really a model"
 
 
-def upload(client: APIClient, content: bytes = CONTENT, **fields: Any) -> Any:
+def upload(client: APIClient, content: bytes = CONTENT, /, **fields: Any) -> Any:
     form = {
         "file": SimpleUploadedFile("model.pkl", content),
         "name": "churn",
@@ -107,16 +107,14 @@ def test_a_wrong_field_is_named_and_the_file_is_gone(
 
 
 @pytest.mark.parametrize("name", ["-x", "a/b", "predict", "ä", "x" * 64, "a b"])
-def test_a_name_that_can_not_be_one_is_refused(
-    client: APIClient, folders: Path, name: str
-) -> None:
+def test_a_name_that_can_not_be_one_is_refused(client: APIClient, folders: Path, name: str) -> None:
     assert upload(client, name=name).status_code == 400
     assert quarantined(folders) == []
     assert not Model.objects.exists()
 
 
 def test_an_empty_file_is_refused(client: APIClient, folders: Path) -> None:
-    response = upload(client, content=b"")
+    response = upload(client, b"")
     assert (response.status_code, response.json()["code"]) == (400, "empty_file")
     assert quarantined(folders) == []
 
@@ -131,7 +129,7 @@ def test_a_file_over_the_cap_is_refused_and_gone(
     client: APIClient, folders: Path, settings: Settings
 ) -> None:
     settings.MODEL_MAX_BYTES = 1000
-    response = upload(client, content=b"x" * 1001)
+    response = upload(client, b"x" * 1001)
     assert (response.status_code, response.json()["code"]) == (413, "file_too_large")
     assert quarantined(folders) == []
 
@@ -140,9 +138,7 @@ def test_json_is_not_a_way_to_upload(client: APIClient) -> None:
     assert client.post("/api/v1/models", {"name": "churn"}, format="json").status_code == 415
 
 
-def test_an_archived_model_takes_no_version(
-    client: APIClient, alice: User, folders: Path
-) -> None:
+def test_an_archived_model_takes_no_version(client: APIClient, alice: User, folders: Path) -> None:
     make_model(alice, status=Status.ARCHIVED)
     response = upload(client)
     assert (response.status_code, response.json()["code"]) == (409, "model_archived")
@@ -166,9 +162,7 @@ def test_a_key_without_the_scope_is_refused_before_it_is_read(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_uploads_of_one_name_at_once_become_versions_one_by_one(
-    alice: User, folders: Path
-) -> None:
+def test_uploads_of_one_name_at_once_become_versions_one_by_one(alice: User, folders: Path) -> None:
     actor = actor_for_user(alice, via="jwt")
     barrier = threading.Barrier(8)
     errors: list[Exception] = []
