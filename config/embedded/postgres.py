@@ -37,6 +37,7 @@ class Postgres:
     """
 
     name = "postgres"
+    title = "PostgreSQL"
 
     def __init__(
         self,
@@ -60,16 +61,20 @@ class Postgres:
         Raises:
             PostgresError: initdb failed, or the data belong to another major version.
         """
-        clear_strays(self.data, signal.SIGINT)
+        self.heal()
         if self.data.exists():
             self._check_version()
             self.identity.own(self.data)
-            # What is left of a killed server: nobody lives in the folder any more, and its old
-            # pid may belong to a stranger by now, before whom PostgreSQL would give way.
-            (self.data / "postmaster.pid").unlink(missing_ok=True)
         else:
             self._create()
         self.port = remembered_port(self.folder / "port")
+
+    def heal(self) -> None:
+        """Clear what a killed server left behind, so that the next one can start."""
+        clear_strays(self.data, signal.SIGINT)
+        # Nobody lives in the folder any more; but the pid in this file may belong to a stranger
+        # by now, before whom PostgreSQL would give way.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     @property
     def url(self) -> str:

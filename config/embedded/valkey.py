@@ -22,6 +22,7 @@ class Valkey:
     """The embedded server below `folder`; `throwaway` keeps nothing on disk (for tests)."""
 
     name = "valkey"
+    title = "Valkey"
 
     def __init__(self, folder: Path, identity: Identity, *, throwaway: bool = False) -> None:
         self.folder = private.folder(folder).resolve()
@@ -34,7 +35,7 @@ class Valkey:
 
     def prepare(self) -> None:
         """Clear what a killed start left, and make password and folder where they are missing."""
-        clear_strays(self.data, signal.SIGTERM)
+        self.heal()
         self.data.mkdir(mode=0o700, exist_ok=True)
         self.identity.own(self.data)
         kept = self.folder / "password"
@@ -42,6 +43,10 @@ class Valkey:
             private.write(kept, secrets.token_urlsafe(24))
         self.password = kept.read_text().strip()
         self.port = remembered_port(self.folder / "port")
+
+    def heal(self) -> None:
+        """End what a killed start left running."""
+        clear_strays(self.data, signal.SIGTERM)
 
     @property
     def url(self) -> str:

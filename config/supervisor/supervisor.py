@@ -1,0 +1,239 @@
+"""The supervisor: starts an installation, keeps it alive, ends it without a trace.
+
+One process, one thread, no database connection of its own. Every child carries a leash
+(PDEATHSIG): when this process is killed, the kernel ends them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from config import home, private
+from config.embedded.ports import is_free
+from config.program import Program, tail
+from config.supervisor.child import Child
+from config.supervisor.installation import Installation, migrations_digest
+from config.supervisor.servers import Servers
+from config.supervisor.stopping import Signals, StopAskedError
+
+# From the request to stop, in seconds: when what still serves is killed, when the rest is.
+SERVING_ENDS = 3.5
+HURRY = 4.3
+ALL_ENDS = 4.7
+# A killed supervisor's children need a moment to let go of the port.
+PORT_PATIENCE = 3.0
+LOG_CHECK = 30.0
+
+
+class StartError(Exception):
+    """The installation can't start; the message is for the person who typed the command."""
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"slipway: {text}\n")
+    sys.stdout.flush()
+
+
+class Supervisor:
+    """Runs one installation until it is told to stop; `run()` gives the exit code."""
+
+    def __init__(self, installation: Installation, *, demo: bool = True) -> None:
+        self.installation = installation
+        self.demo = demo
+        self.home = installation.home
+        self.logs = self.home / "log"
+        self.signals = Signals()
+        self.servers: Servers | None = None
+        self.serving: list[Child] = []
+        self.jail: Child | None = None
+
+    def run(self) -> int:
+        """Start, watch, stop.
+
+        Raises:
+            StartError, HomeBusyError, ServerError, PostgresError, ServerMissingError,
+            IdentityError: what keeps it from starting, after all that had started was stopped.
+        """
+        claim = home.claim(self.home)
+        home.sign(claim, os.getpid())
+        try:
+            self._start()
+            self._watch()
+        except StopAskedError:
+            say("stopping")
+        finally:
+            self._stop()
+            claim.close()
+        say("stopped")
+        return 0
+
+    # Start.
+
+    def _start(self) -> None:
+        self._await_port()
+        # The sandbox's warm-up takes longest and needs nobody.
+        self.jail = self._begin(self.installation.jail())
+        self.servers = Servers(self.home)
+        self.servers.start(self.signals, say)
+        self._migrate()
+        self.serving.append(self._begin(self.installation.web()))
+        self._await_web()
+        self.serving.append(self._begin(self.installation.worker()))
+        self.serving.append(self._begin(self.installation.beat()))
+        self._greet()
+
+    def _begin(self, program: Program) -> Child:
+        child = Child(program, self.logs)
+        child.start()
+        return child
+
+    def _await_port(self) -> None:
+        deadline = time.monotonic() + PORT_PATIENCE
+        host, port = self.installation.host, self.installation.port
+        while not is_free(port, host):
+            if time.monotonic() > deadline:
+                raise StartError(
+                    f"PORT {port} on {host} is in use by another program. Stop that one, or choose "
+                    f"another port: PORT={port + 1}."
+                )
+            self.signals.wait(0.1)
+
+    def _migrate(self) -> None:
+        """Bring the tables up to date; on the embedded server only when the code has changed."""
+        assert self.servers is not None  # noqa: S101  for the type checker
+        digest = migrations_digest()
+        note = self.home / "pg" / "migrated"
+        embedded = self.servers.postgres is not None
+        if embedded and note.exists() and note.read_text() == digest:
+            return
+        say("bringing the database up to date")
+        if self._finish(self.installation.migrate()) != 0:
+            log = self.logs / "migrate.log"
+            raise StartError(f"The database could not be brought up to date ({log}):\n{tail(log)}")
+        if embedded:
+            private.write(note, digest)
+
+    def _finish(self, program: Program) -> int:
+        """Run a program to its end, watching the others meanwhile; its exit code."""
+        child = self._begin(program)
+        self.serving.append(child)
+        while not child.gone:
+            self._keep(besides=child)
+            self.signals.wait(0.2)
+        self.serving.remove(child)
+        child.kill()
+        return child.process.returncode if child.process is not None else 1
+
+    def _await_web(self) -> None:
+        """Wait for the first good answer; complain once where it takes long, and go on waiting."""
+        web = self.serving[0]
+        slow = time.monotonic() + 30.0
+        while not self._answers():
+            if web.failures >= 3:
+                raise StartError(f"The web process does not start ({web.log}):\n{tail(web.log)}")
+            if time.monotonic() > slow:
+                say(f"the web process is slow to answer (log: {web.log})")
+                slow = float("inf")
+            self._keep()
+            self.signals.wait(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.installation.url}/ready", timeout=2):  # noqa: S310
+                return True
+        except (OSError, urllib.error.HTTPError):
+            return False
+
+    def _greet(self) -> None:
+        """Have the demo model loaded, then print what a newcomer needs."""
+        if self.demo and self._finish(self.installation.load_demo()) != 0:
+            log = self.logs / "demo.log"
+            say(f"the demo model could not be loaded ({log}):\n{tail(log, 5)}")
+        sys.stdout.write(greeting(self.installation))
+        sys.stdout.flush()
+
+    # Watch.
+
+    def _children(self) -> list[Child]:
+        servers = self.servers.children if self.servers is not None else []
+        return [*servers, *([self.jail] if self.jail else []), *self.serving]
+
+    def _keep(self, besides: Child | None = None) -> None:
+        for child in self._children():
+            if child is not besides and (news := child.keep()):
+                say(news)
+
+    def _watch(self) -> None:
+        next_look = time.monotonic() + LOG_CHECK
+        while True:
+            self._keep()
+            if time.monotonic() > next_look:
+                next_look = time.monotonic() + LOG_CHECK
+                for child in self._children():
+                    child.rotate()
+            self.signals.wait(self._pause())
+
+    def _pause(self) -> float:
+        """Until the next child is due, at most some seconds: an end wakes us anyway."""
+        now = time.monotonic()
+        due = [child.due - now for child in self._children() if child.process is None]
+        return max(0.01, min([5.0, *due]))
+
+    # Stop.
+
+    def _stop(self) -> None:
+        """End everything within five seconds: first what serves, then what it stands on."""
+        began = time.monotonic()
+        asked = self.signals.asked
+        self._end(self.serving, began + SERVING_ENDS, asked)
+        if self.servers is not None:
+            # Before the servers end, so that nobody is sent to them any more.
+            self.servers.note.unlink(missing_ok=True)
+        standing = [child for child in self._children() if child not in self.serving]
+        self._end(standing, began + HURRY, asked, kill=False)
+        if self.servers is not None and not all(child.gone for child in standing):
+            self.servers.hurry()
+        self._await_gone(standing, began + ALL_ENDS, asked)
+        for child in standing:
+            child.kill()
+
+    def _end(
+        self, children: list[Child], deadline: float, asked: int, *, kill: bool = True
+    ) -> None:
+        """Ask the children to end, wait until the deadline, then kill what is left of them."""
+        for child in children:
+            child.ask_to_end()
+        self._await_gone(children, deadline, asked)
+        if kill:
+            for child in children:
+                child.kill()
+
+    def _await_gone(self, children: list[Child], deadline: float, asked: int) -> None:
+        """Until all are gone, the deadline passed, or Ctrl-C was pressed once more."""
+        while not all(child.gone for child in children):
+            left = deadline - time.monotonic()
+            if left <= 0 or self.signals.asked > asked:
+                return
+            self.signals.rest(min(left, 0.1))
+
+
+def greeting(installation: Installation) -> str:
+    """What is printed when all is up: the address, and how to get an answer from the demo."""
+    demo = private.read_json(installation.home / "demo.json")
+    lines = ["", f"  Slipway is live at {installation.url}   (Ctrl-C stops it)", ""]
+    if demo.get("api_key"):
+        lines += [
+            f"  Log in     {demo['email']}   {demo['password']}",
+            f"  API key    {demo['api_key']}",
+            "",
+            f"  curl -s {installation.url}/api/v1/models/{demo['model']}/predict \\",
+            f"    -H 'Authorization: Bearer {demo['api_key']}' \\",
+            "    -H 'Content-Type: application/json' \\",
+            "    -d '{\"inputs\": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]}'",
+            "",
+        ]
+    return "\n".join([*lines, f"  Logs in {installation.home / 'log'}", "", ""])
