@@ -1,0 +1,1 @@
+"""What Slipway claims about speed, measured: `make bench`."""
