@@ -9,12 +9,13 @@ from __future__ import annotations
 import io
 import os
 import random
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 
 from jail import confine, ops, selftest
 from jail.assignment import Assignment
+from jail.job import Job
 from jail.wire import DescriptorStream, WireError, receive, send
 
 MODEL, SOCKET = 3, 4
@@ -88,7 +89,7 @@ def _shut_in(assignment: Assignment, walls: confine.Walls, parent: int) -> str |
 
 
 def _work(
-    assignment: Assignment, stream: DescriptorStream, file: io.BufferedReader, *, held: str | None
+    assignment: Assignment, stream: DescriptorStream, file: BinaryIO, *, held: str | None
 ) -> None:
     request, blobs = receive(stream, limit=MAX_REQUEST)
     if assignment.job == "selftest":
@@ -99,5 +100,5 @@ def _work(
         failed = {"kind": "refused", "code": "jail_does_not_hold", "reason": reason}
         send(stream, {"step": "typed", "state": "failed", "failed": failed})
         return
-    job = ops.Job(stream, file, assignment.size, pickles=assignment.pickles)
+    job = Job(stream, file, assignment.size, pickles=assignment.pickles)
     ops.run(assignment.job, job, request, blobs)

@@ -15,7 +15,6 @@ import select
 import signal
 import socket
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from jail import confine, door, limits, selftest, trial
 from jail.assignment import Assignment
 from jail.spawn import Zygote
 from jail.wire import Head
+from jail.work import Options, Work
 
 log = logging.getLogger("jail")
 
@@ -36,36 +36,6 @@ IDLE_TICK = 1.0
 JOBS = {"inspect": 1, "check": 1, "probe": 1, "serve": 1, "selftest": 0}
 """How many descriptors each kind of job comes with: the model, or none."""
 KINDS = ("sklearn", "onnx")
-
-
-@dataclass(slots=True)
-class Work:
-    """One child and the connection that stands for it."""
-
-    assignment: Assignment
-    kind: str
-    client: socket.socket | None
-    theirs: socket.socket | None
-    deadline: float | None
-    pid: int | None = None
-    pidfd: int | None = None
-    cause: str | None = None
-
-    def kill(self, cause: str) -> None:
-        """End the child; `cause` is what its client is told."""
-        self.cause = self.cause or cause
-        if self.pidfd is not None:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-
-
-@dataclass(slots=True)
-class Options:
-    """What the operator chose. `factor` stretches every time limit."""
-
-    socket_path: str
-    allow_unsandboxed_pickle: bool = False
-    factor: float = 1.0
 
 
 @dataclass(slots=True)
