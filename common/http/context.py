@@ -7,11 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from common.context import request_id
+
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """The version, the public address, and which section of the site the page belongs to."""
+    """The version, the request's id, the public address, and which section of the site the page belongs to."""
     return {
         "slipway_version": settings.VERSION,
+        "request_id": request_id(),
         "public_url": settings.PUBLIC_URL,
         "section": request.path.split("/")[1] if request.path else "",
     }
