@@ -172,6 +172,11 @@ class ModelVersion(Record):
         return self.graph_sha256 if compiled else self.sha256
 
     @property
+    def answers(self) -> bool:
+        """Whether a call to this very version would be answered."""
+        return self.state == State.READY and self.status != Status.ARCHIVED
+
+    @property
     def is_finished(self) -> bool:
         return self.state != State.SCANNING
 

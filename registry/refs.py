@@ -27,6 +27,8 @@ _NOT_RESERVED = rf"(?!(?:{'|'.join(sorted(RESERVED))})(?:[/@]|$))"
 # For URL patterns: a model, and a model with the alias or version a call may name.
 MODEL_PATTERN = rf"{_NOT_RESERVED}{NAME}(?:/{_NOT_RESERVED}{NAME})?"
 REF_PATTERN = rf"{MODEL_PATTERN}(?:@{NAME}|/versions/[0-9]{{1,9}})?"
+# For pages: owner and name, each by itself.
+MODEL_PATH = rf"(?P<owner>{_NOT_RESERVED}{NAME})/(?P<name>{_NOT_RESERVED}{NAME})"
 
 _REF = re.compile(
     rf"(?:(?P<owner>{NAME})/)?(?P<name>{NAME})(?:@(?P<alias>{NAME})|/versions/(?P<number>[0-9]{{1,9}}))?"

@@ -8,11 +8,13 @@ from typing import IO
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 
+from common.api.problems import as_domain_error
 from common.context import request_context
 from common.errors import DomainError, TooLarge
 from common.http.problems import problem_response
+from common.http.views import answer_error
 
 logger = structlog.get_logger("slipway.request")
 
@@ -137,6 +139,22 @@ class LengthRequired(DomainError):
         super().__init__(
             message or "Send the body's length in Content-Length; chunked is not taken."
         )
+
+
+class DomainErrorMiddleware:
+    """A page's DomainError as a page, with its status; an unknown exception stays Django's."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, Http404):
+            return None
+        error = as_domain_error(exception)
+        return answer_error(request, error) if error else None
 
 
 class SlashMiddleware:

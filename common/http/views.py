@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from common.errors import Denied, DomainError, Invalid, NotFound
-from common.http.problems import problem_response
+from common.http.problems import problem_headers, problem_response
 
 logger = structlog.get_logger(__name__)
 
@@ -25,7 +25,10 @@ def answer_error(request: HttpRequest, error: DomainError) -> HttpResponse:
     wants_page = request.accepts("text/html") and not request.path.startswith(MACHINE_PATHS)
     if not wants_page:
         return problem_response(error)
-    return render(request, "error.html", {"error": error}, status=error.status)
+    response = render(request, "error.html", {"error": error}, status=error.status)
+    for name, value in problem_headers(error).items():
+        response[name] = value
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,0 +1,128 @@
+"""The registry's pages. htmx asks the same views and gets the part that changes."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.pages import actor
+from common.errors import DomainError
+from common.http.uploads import receives_files
+from registry import downloads, selectors, services
+from registry.api.serializers import ModelFilter
+from registry.models import ModelVersion
+from registry.pages.forms import ModelForm, UploadForm
+from registry.pages.samples import samples
+from registry.permissions import can_edit_model
+from registry.refs import ModelRef
+
+PAGE_SIZE = 20
+
+
+@login_required
+@require_safe
+def models(request: HttpRequest) -> HttpResponse:
+    """Every model one may see, searched and filtered as one types."""
+    found = ModelFilter(request.GET, queryset=selectors.list_models(actor(request)))
+    page = Paginator(found.qs, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"page": page, "form": found.form, "filtered": any(request.GET.values())}
+    template = "registry/_models.html" if _is_partial(request) else "registry/models.html"
+    return render(request, template, context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@receives_files
+def upload(request: HttpRequest) -> HttpResponse:
+    """The way in for a file: dropped, picked, or from a plain form."""
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method != "POST" or not form.is_valid():
+        return _upload_form(request, form)
+    data = form.cleaned_data
+    file = data.pop("file")
+    try:
+        wanted = services.Upload(filename=file.name or "", **data)
+        version = services.upload_version(file.received, wanted, actor=actor(request))
+    except DomainError as error:
+        form.add_error("name" if error.code == "bad_name" else None, error.message)
+        return _upload_form(request, form)
+    file.taken = True
+    location = version_url(version)
+    return (
+        JsonResponse({"location": location}, status=201)
+        if _wants_json(request)
+        else redirect(location)
+    )
+
+
+def _upload_form(request: HttpRequest, form: UploadForm) -> HttpResponse:
+    status = 400 if form.is_bound else 200
+    if form.is_bound and _wants_json(request):
+        return JsonResponse({"errors": form.errors.get_json_data()}, status=status)
+    return render(request, "registry/upload.html", {"form": form}, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """One model: what it is, its versions, how to call it, and a form to change it."""
+    who = actor(request)
+    found = selectors.get_model(who, ModelRef(owner=owner, name=name))
+    initial = {
+        "description": found.description,
+        "tags": ", ".join(found.tags),
+        "status": found.status,
+    }
+    form = ModelForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        services.update_model(found, form.cleaned_data, actor=who)
+        messages.success(request, "Saved.")
+        return redirect("model", owner=owner, name=name)
+    versions = list(selectors.list_versions(found)[:50])
+    context = {"model": found, "versions": versions, "form": form}
+    context["serving"] = next((v for v in versions if v.answers), None)
+    context["samples"] = samples(found, context["serving"], who)
+    context["may_edit"] = can_edit_model(who, found)
+    return render(request, "registry/model.html", context)
+
+
+@login_required
+@require_safe
+def version(request: HttpRequest, owner: str, name: str, number: int) -> HttpResponse:
+    """One version: its steps while it is checked, its figures once it is ready."""
+    found = _version(request, owner, name, number)
+    partial = _is_partial(request)
+    template = "registry/_version.html" if partial else "registry/version.html"
+    return render(request, template, {"version": found, "model": found.model})
+
+
+@login_required
+@require_safe
+def download(request: HttpRequest, owner: str, name: str, number: int) -> FileResponse:
+    """The file as it was uploaded."""
+    return downloads.artifact_response(_version(request, owner, name, number))
+
+
+def version_url(version: ModelVersion) -> str:
+    """The address of a version's page."""
+    model = version.model
+    return reverse("version", args=[model.organization.slug, model.name, version.number])
+
+
+def _version(request: HttpRequest, owner: str, name: str, number: int) -> ModelVersion:
+    model = selectors.get_model(actor(request), ModelRef(owner=owner, name=name))
+    return selectors.get_version(model, number)
+
+
+def _is_partial(request: HttpRequest) -> bool:
+    htmx = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return "application/json" in request.headers.get("Accept", "")
