@@ -15,7 +15,7 @@ import numpy as np
 
 from jail import confine, ops, selftest
 from jail.assignment import Assignment
-from jail.job import Job
+from jail.job import Job, explain
 from jail.wire import DescriptorStream, WireError, receive, send
 
 MODEL, SOCKET = 3, 4
@@ -62,6 +62,7 @@ def run(
 ) -> NoReturn:
     """Be the child: `descriptors` are the model (or None), the job's socket, and /dev/null."""
     status = 1
+    stream: DescriptorStream | None = None
     try:
         confine.die_with_parent(walls.libc, parent)
         arrange_descriptors(*descriptors, highest)
@@ -75,6 +76,11 @@ def run(
         status = 0
     except (BrokenPipeError, ConnectionResetError, WireError):
         status = 0  # nobody is listening any more
+    except Exception as error:  # noqa: BLE001 - a child has no log; its last words go to its client
+        if stream is not None:
+            reason = f"{type(error).__name__}: {explain(error)}"
+            failed = {"kind": "refused", "code": "jail_failed", "reason": reason}
+            send(stream, {"step": "typed", "state": "failed", "failed": failed})
     finally:
         os._exit(status)
 

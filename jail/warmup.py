@@ -54,6 +54,9 @@ SKLEARN_MODULES = (
     "jail.compile",
 )
 ONNX_MODULES = (
+    "numpy.random",
+    "numpy.ma",
+    "encodings.idna",
     "onnx",
     "onnx.checker",
     "onnxruntime",
@@ -66,8 +69,10 @@ ONNX_MODULES = (
 
 def _import_all(names: tuple[str, ...]) -> None:
     import importlib.util as u
+
     for name in names:
-        if name.startswith("jail.") and u.find_spec(name) is None: continue  # XXX
+        if name.startswith("jail.") and u.find_spec(name) is None:
+            continue  # XXX
         importlib.import_module(name)
 
 
