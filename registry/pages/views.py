@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.pages import actor
-from common.errors import DomainError
+from common.errors import DomainError, Fault, Invalid
+from common.http.problems import problem_response
 from common.http.uploads import receives_files
 from registry import downloads, selectors, services
 from registry.api.serializers import ModelFilter
@@ -40,7 +41,8 @@ def models(request: HttpRequest) -> HttpResponse:
 @receives_files
 def upload(request: HttpRequest) -> HttpResponse:
     """The way in for a file: dropped, picked, or from a plain form."""
-    form = UploadForm(request.POST or None, request.FILES or None)
+    given = {"name": request.GET.get("name", "")}
+    form = UploadForm(request.POST or None, request.FILES or None, initial=given)
     if request.method != "POST" or not form.is_valid():
         return _upload_form(request, form)
     data = form.cleaned_data
@@ -61,9 +63,10 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 
 def _upload_form(request: HttpRequest, form: UploadForm) -> HttpResponse:
-    status = 400 if form.is_bound else 200
     if form.is_bound and _wants_json(request):
-        return JsonResponse({"errors": form.errors.get_json_data()}, status=status)
+        faults = [Fault(f"/{name}", text) for name, found in form.errors.items() for text in found]
+        return problem_response(Invalid("The form is not complete.", errors=faults))
+    status = 400 if form.is_bound else 200
     return render(request, "registry/upload.html", {"form": form}, status=status)
 
 
