@@ -1,0 +1,1 @@
+"""People, organizations, credentials and what a credential may do."""

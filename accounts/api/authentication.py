@@ -1,0 +1,77 @@
+"""Who sends the request: a JWT or an API key, on every route alike (RFC 6750)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Q
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts import keys
+from accounts.actors import Actor, actor_for_key
+from accounts.errors import REALM, BadToken, TwoCredentials
+from accounts.models import ApiKey, User
+from accounts.tokens import actor_for_token
+from common import clock
+
+LAST_USED_EVERY = timedelta(minutes=1)
+
+
+class CredentialAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <JWT or key>` or `X-API-Key: <key>`; sets `request.auth` to an Actor.
+
+    Whatever is wrong with a credential, the answer is the same BadToken.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, Actor] | None:
+        authorization = request.headers.get("Authorization")
+        api_key = request.headers.get("X-API-Key")
+        if authorization is None and api_key is None:
+            return None
+        if authorization is not None and api_key is not None:
+            raise TwoCredentials("Send Authorization or X-API-Key, not both.")
+        actor = actor_by_key(api_key) if api_key is not None else _bearer(authorization or "")
+        return actor.user, actor
+
+    def authenticate_header(self, request: Request) -> str:
+        """The challenge to a request without credentials: it carries no `error`."""
+        return REALM
+
+
+def actor_by_key(key: str) -> Actor:
+    """Who a key speaks for, in one query; BadToken, and no query for what is no key by its looks.
+
+    Notes that the key was used, at most once a minute.
+    """
+    if not keys.is_key(key):
+        raise BadToken
+    row = (
+        ApiKey.objects.with_role()
+        .select_related("user", "organization")
+        .filter(key_hash=keys.hash_key(key))
+        .first()
+    )
+    actor = actor_for_key(row) if row is not None and row.state == "active" else None
+    if row is None or actor is None or not actor.user.is_active:
+        raise BadToken
+    _note_use(row)
+    return actor
+
+
+def _bearer(authorization: str) -> Actor:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise BadToken
+    token = token.strip()
+    return actor_by_key(token) if token.startswith(keys.PREFIX) else actor_for_token(token)
+
+
+def _note_use(key: ApiKey) -> None:
+    now = clock.now()
+    if key.last_used_at is not None and now - key.last_used_at < LAST_USED_EVERY:
+        return
+    # The condition again in SQL: of many requests at once, one writes.
+    ApiKey.objects.filter(
+        Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USED_EVERY), id=key.id
+    ).update(last_used_at=now)

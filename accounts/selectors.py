@@ -1,0 +1,38 @@
+"""Reads that span tables or are shaped for a page."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Q
+
+from accounts.actors import Actor
+from accounts.errors import KeyNotFound
+from accounts.models import ApiKey, ApiKeyQuerySet
+from common import clock
+
+
+def list_keys(actor: Actor) -> ApiKeyQuerySet:
+    """Every key the actor may see, revoked ones too, newest first."""
+    return ApiKey.objects.visible_to(actor).select_related("user", "organization")
+
+
+def get_key(actor: Actor, key_id: UUID) -> ApiKey:
+    """One key; KeyNotFound where there is none the actor may see."""
+    key = list_keys(actor).filter(id=key_id).first()
+    if key is None:
+        raise KeyNotFound("There is no such API key.")
+    return key
+
+
+def newest_key_name(actor: Actor, *, scope: str) -> str:
+    """The name of the actor's newest key that works and has the scope; "" where there is none."""
+    alive = Q(expires_at__isnull=True) | Q(expires_at__gt=clock.now())
+    mine = ApiKey.objects.filter(
+        alive,
+        user_id=actor.id,
+        organization=actor.organization,
+        revoked_at__isnull=True,
+        scopes__contains=[scope],
+    )
+    return mine.values_list("name", flat=True).first() or ""
