@@ -20,7 +20,7 @@ from django.conf import settings
 from common import storage
 from common.jail import Jail, JailBudget, JailDied, JailError, JailRefused
 from common.memory import resident_bytes
-from common.runtime import Batch, OnnxModel, Outputs
+from common.runtime import Batch, Outputs
 from inference.errors import ModelUnavailable, PredictionFailed
 from registry.models import ModelVersion, Runtime
 
@@ -45,6 +45,8 @@ class InProcess:
     alive = True
 
     def __init__(self, version: ModelVersion) -> None:
+        from common.runtime import OnnxModel
+
         before = resident_bytes()
         self._model = OnnxModel(
             storage.blob_path(version.served_sha256), version.signature or {}, version.plan or {}
