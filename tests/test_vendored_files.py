@@ -12,7 +12,8 @@ from django.conf import settings
 ROOT = Path(settings.BASE_DIR)
 FOLDERS = [ROOT / "static" / "vendor", ROOT / "tests" / "vendor"]
 ROW = re.compile(
-    r"^\| `(?P<file>[^`]+)` \| `[^`]+` \| \d+\.\d+\.\d+ \| `[^`]+` \| [^|]+ \| `(?P<hash>[^`]+)` \|$",
+    r"^\| `(?P<file>[^`]+)` \| `[^`]+` \| \d+\.\d+\.\d+ \| `[^`]+` \| [^|]+ \| "
+    r"`(?P<hash>[^`]+)` \|$",
     re.MULTILINE,
 )
 
@@ -44,7 +45,7 @@ def test_every_vendored_file_has_its_licence() -> None:
 
 
 def test_templates_load_nothing_from_elsewhere_and_run_no_inline_script() -> None:
-    """The content security policy would block both; a page must not wait for a browser to say so."""
+    """The content security policy blocks both, but only a browser would tell."""
     foreign = re.compile(r"""(?:src|href)\s*=\s*["'](?:https?:)?//""")
     inline = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>|\son[a-z]+\s*=|hx-on|\bjs:|javascript:")
     wrong = {

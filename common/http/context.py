@@ -11,7 +11,7 @@ from common.context import request_id
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """The version, the request's id, the public address, and which section of the site the page belongs to."""
+    """The version, the request's id, the public address, and the section the page belongs to."""
     return {
         "slipway_version": settings.VERSION,
         "request_id": request_id(),

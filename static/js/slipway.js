@@ -11,6 +11,17 @@ const bytes = (count) => {
   return `${(count / 1024 ** step).toFixed(step ? 1 : 0)} ${units[step]}`;
 };
 
+// What is wrong, in one text: a form's `{field: [{message}]}` or a problem's `[{detail}]`.
+const faults = (body) =>
+  Object.entries(body.errors || {})
+    .flatMap(([field, found]) =>
+      [found].flat().map((fault) => {
+        const text = fault.message || fault.detail || "";
+        return /^(__all__|\d+)$/.test(field) ? text : `${field}: ${text}`;
+      }),
+    )
+    .join(" ");
+
 document.addEventListener("alpine:init", () => {
   Alpine.data("themeToggle", () => ({
     isDark: dark(),
@@ -172,8 +183,7 @@ document.addEventListener("alpine:init", () => {
         window.location.assign(body.location);
         return;
       }
-      const faults = (body.errors || []).map((fault) => fault.detail).filter(Boolean);
-      this.fail(faults.join(" ") || body.detail || `The server answered ${request.status}.`);
+      this.fail(faults(body) || body.detail || `The server answered ${request.status}.`);
     },
     fail(text) {
       this.busy = false;
