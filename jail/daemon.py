@@ -31,7 +31,8 @@ MAX_MESSAGE = 64 << 10
 MAX_CHILDREN = 128
 MAX_CLIENTS = 1024
 TICK = 0.05
-"""Seconds between two looks at the children's memory and clocks, while there are any."""
+"""Seconds between two looks at the children's memory and clocks, while any has a deadline."""
+SERVING_TICK = 0.25
 IDLE_TICK = 1.0
 JOBS = {"inspect": 1, "check": 1, "probe": 1, "serve": 1, "selftest": 0}
 """How many descriptors each kind of job comes with: the model, or none."""
@@ -98,7 +99,13 @@ class Daemon:
 
     def _loop(self) -> None:
         while not self.stopping:
-            self._turn(TICK if self.works else IDLE_TICK)
+            self._turn(self._pause())
+
+    def _pause(self) -> float:
+        if not self.works:
+            return IDLE_TICK
+        hasty = any(work.deadline is not None for work in self.works.values())
+        return TICK if hasty else SERVING_TICK
 
     def _end(self) -> None:
         for work in list(self.works.values()):
