@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,8 +81,8 @@ class FrozenClock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[FrozenClock]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
     """Every `common.clock.now()` reads this clock."""
     frozen = FrozenClock()
     monkeypatch.setattr(real_clock, "source", frozen)
-    yield frozen
+    return frozen

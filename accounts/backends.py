@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.hashers import make_password
@@ -36,5 +35,5 @@ class EmailBackend(BaseBackend):
             return None
         return user if user.check_password(password) and user.is_active else None
 
-    def get_user(self, user_id: str | UUID | int) -> User | None:
+    def get_user(self, user_id: Any) -> User | None:
         return User.objects.filter(pk=user_id, is_active=True).first()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from common.errors import Conflict, Denied, DomainError, Invalid, NotFound
+from common.errors import Conflict, Denied, DomainError, Invalid, NotFound, Unavailable
 
 REALM = 'Bearer realm="slipway"'
 
@@ -53,10 +53,24 @@ class InsufficientScope(Denied):
         self.auth_header = f'{REALM}, error="insufficient_scope", scope="{scope}"'
 
 
-class ScopesExceeded(Denied):
+class KeyExceeded(Denied):
     """A key can't make a key that may do more, or lives longer, than itself."""
 
     default_code = "exceeds_own_key"
+
+
+class KeyDenied(Denied):
+    default_code = "not_your_key"
+
+
+class OperatorsOnly(Denied):
+    default_code = "operators_only"
+
+
+class SlugsExhausted(Unavailable):
+    """Every slug that was tried was taken in that very moment."""
+
+    default_code = "no_free_slug"
 
 
 class KeyNotFound(NotFound):

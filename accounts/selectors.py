@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Q
 
 from accounts.actors import Actor
 from accounts.errors import KeyNotFound
-from accounts.models import ApiKey, ApiKeyQuerySet
+from accounts.models import ApiKey, ApiKeyQuerySet, Membership, User
+from accounts.scopes import in_order
 from common import clock
 
 
@@ -36,3 +38,21 @@ def newest_key_name(actor: Actor, *, scope: str) -> str:
         scopes__contains=[scope],
     )
     return mine.values_list("name", flat=True).first() or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """What a caller learns about themselves. `places` are those the credential can see."""
+
+    user: User
+    places: list[Membership]
+    ordered_scopes: list[str]
+    via: str
+
+
+def describe_me(actor: Actor) -> Me:
+    """The actor, for themselves to see."""
+    places = Membership.objects.filter(
+        user_id=actor.id, organization_id__in=actor.organization_ids
+    ).select_related("organization")
+    return Me(actor.user, list(places), in_order(actor.scopes), actor.via)

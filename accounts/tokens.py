@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from django.conf import settings
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
@@ -27,6 +26,7 @@ class Tokens:
     access: str
     refresh: str
     expires_in: int
+    token_type: str = "bearer"  # noqa: S105  RFC 6750's word
 
 
 def issue_tokens(user: User) -> Tokens:
@@ -49,8 +49,8 @@ def actor_for_token(raw: str) -> Actor:
 
 def _pair(refresh: RefreshToken, raw: str) -> Tokens:
     # The access token copies the refresh token's claims, the version among them.
-    life = settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]
-    return Tokens(str(refresh.access_token), raw, int(life.total_seconds()))
+    access = refresh.access_token
+    return Tokens(str(access), raw, int(access.lifetime.total_seconds()))
 
 
 def _check(kind: type[T], raw: str) -> tuple[T, Actor]:

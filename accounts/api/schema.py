@@ -33,10 +33,10 @@ class CredentialScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyp
     """Any one of the schemes is enough, on every route."""
 
     target_class = "accounts.api.authentication.CredentialAuthentication"
-    name = list(SCHEMES)  # type: ignore[assignment]  # a list is allowed beside a name
+    name = list(SCHEMES)
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[str]]]:
         return [{name: []} for name in SCHEMES]
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:  # type: ignore[override]
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
         return list(SCHEMES.values())

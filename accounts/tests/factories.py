@@ -1,13 +1,13 @@
-"""People and keys for tests: real rows, made the way services make them."""
+"""People and keys for tests: real rows, like those that services make."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-import factory
+from django.contrib.auth.hashers import make_password
 
 from accounts import keys
-from accounts.actors import Actor, actor_for_user
 from accounts.emails import email_key
 from accounts.models import ApiKey, Membership, Organization, Role, User
 from common import clock
@@ -15,28 +15,19 @@ from common import clock
 PASSWORD = "correct horse battery"
 
 
-class UserFactory(factory.django.DjangoModelFactory):  # type: ignore[misc]  # factory has no types
-    """A user with a personal organization whose slug is the e-mail's local part."""
-
-    class Meta:
-        model = User
-        skip_postgeneration_save = True
-
-    email = factory.Sequence(lambda n: f"user{n}@example.org")
-    email_key = factory.LazyAttribute(lambda user: email_key(user.email))
-    full_name = factory.LazyAttribute(lambda user: user.email.partition("@")[0].title())
-    password = factory.django.Password(PASSWORD)
-
-    @factory.post_generation  # type: ignore[misc]
-    def organization(self: User, create: bool, extracted: Any, **_: Any) -> None:
-        slug = self.email.partition("@")[0]
-        personal = Organization.objects.create(slug=slug, name=self.full_name, personal_to=self)
-        Membership.objects.create(organization=personal, user=self, role=Role.OWNER)
+@cache
+def password_hash() -> str:
+    """Of PASSWORD; hashing is dear, and every user of a test may share it."""
+    return make_password(PASSWORD)
 
 
 def make_user(email: str, **fields: Any) -> User:
     """A user whose slug is the local part of the address."""
-    user: User = UserFactory(email=email, **fields)
+    local = email.partition("@")[0]
+    defaults = {"full_name": local.title(), "password": password_hash()}
+    user = User.objects.create(email=email, email_key=email_key(email), **(defaults | fields))
+    personal = Organization.objects.create(slug=local, name=user.full_name, personal_to=user)
+    Membership.objects.create(organization=personal, user=user, role=Role.OWNER)
     return user
 
 
@@ -53,8 +44,3 @@ def make_key(user: User, **fields: Any) -> str:
     }
     ApiKey.objects.create(user=user, organization=organization, **(defaults | fields))
     return secret
-
-
-def actor_of(user: User) -> Actor:
-    """The user as an actor, as after a log-in."""
-    return actor_for_user(user, via="jwt")

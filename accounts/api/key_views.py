@@ -1,0 +1,107 @@
+"""API keys."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import selectors, services
+from accounts.api import actor
+from accounts.api.serializers import KeyInput, KeyOutput, KeyUpdateInput, NewKeyOutput
+from accounts.models import ApiKey
+from common.api.conditional import ConditionalMixin
+
+SCOPES = {
+    "get": "account:read",
+    "post": "account:write",
+    "put": "account:write",
+    "patch": "account:write",
+    "delete": "account:write",
+}
+
+
+class KeyListView(ConditionalMixin, GenericAPIView[Any]):
+    """The keys one can see, and the way to a new one."""
+
+    scopes = SCOPES
+    queryset = ApiKey.objects.none()
+    serializer_class: type[Any] = KeyOutput
+
+    @extend_schema(responses=KeyOutput(many=True), operation_id="api_keys_list")
+    def get(self, request: Request) -> Response:
+        """List API keys, newest first, revoked and expired ones too. Never the keys themselves."""
+        rows = self.paginate_queryset(selectors.list_keys(actor(request)))
+        return self.get_paginated_response(KeyOutput(rows, many=True).data)
+
+    @extend_schema(request=KeyInput, responses={201: NewKeyOutput}, operation_id="api_keys_create")
+    def post(self, request: Request) -> Response:
+        """Make an API key. The answer is the only place where the key itself ever stands."""
+        form = KeyInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        made = services.create_api_key(actor=actor(request), **form.validated_data)
+        return Response(
+            {**KeyOutput(made.row).data, "key": made.secret},
+            status=status.HTTP_201_CREATED,
+            headers={
+                "Location": f"/api/v1/api-keys/{made.row.id}",
+                "Cache-Control": "no-store",
+            },
+        )
+
+
+class KeyView(ConditionalMixin, GenericAPIView[Any]):
+    """One key."""
+
+    scopes = SCOPES
+    serializer_class: type[Any] = KeyOutput
+
+    def key(self, request: Request, key_id: UUID) -> ApiKey:
+        return selectors.get_key(actor(request), key_id)
+
+    @extend_schema(responses=KeyOutput, operation_id="api_keys_get")
+    def get(self, request: Request, key_id: UUID) -> Response:
+        """A key's details."""
+        return Response(KeyOutput(self.key(request, key_id)).data)
+
+    @extend_schema(
+        request=KeyUpdateInput, responses=KeyOutput, operation_id="api_keys_partial_update"
+    )
+    def patch(self, request: Request, key_id: UUID) -> Response:
+        """Change name or metadata; what is absent stays. Scopes and expiry are fixed."""
+        form = KeyUpdateInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        key = services.update_api_key(
+            self.key(request, key_id), form.validated_data, actor=actor(request)
+        )
+        return Response(KeyOutput(key).data)
+
+    @extend_schema(request=KeyUpdateInput, responses=KeyOutput, operation_id="api_keys_update")
+    def put(self, request: Request, key_id: UUID) -> Response:
+        """The same as PATCH."""
+        return self.patch(request, key_id)
+
+    @extend_schema(
+        responses={204: OpenApiResponse(description="Revoked.")}, operation_id="api_keys_delete"
+    )
+    def delete(self, request: Request, key_id: UUID) -> Response:
+        """Revoke a key. It stays listed as revoked."""
+        services.revoke_api_key(self.key(request, key_id), actor=actor(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class KeyRevokeView(KeyView):
+    """Revoking, for clients that have no DELETE."""
+
+    http_method_names = ["post", "options"]
+
+    @extend_schema(request=None, responses=KeyOutput, operation_id="api_keys_revoke")
+    def post(self, request: Request, key_id: UUID) -> Response:
+        """Revoke a key; doing it twice is doing it once."""
+        key = services.revoke_api_key(self.key(request, key_id), actor=actor(request))
+        return Response(KeyOutput(key).data)

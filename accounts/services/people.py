@@ -1,0 +1,218 @@
+"""Every write to people: registering, logging in, profile, password, letting in and out."""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from typing import Literal
+
+from django.contrib.auth import password_validation
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from accounts.actors import Actor
+from accounts.backends import EmailBackend
+from accounts.emails import BadEmail, check_email, email_key
+from accounts.errors import BadCredentials, BadPassword, EmailTaken, OperatorsOnly, SlugsExhausted
+from accounts.events import (
+    OperatorAppointed,
+    PasswordChanged,
+    ProfileUpdated,
+    UserActivated,
+    UserDeactivated,
+    UserLoggedIn,
+    UserRegistered,
+)
+from accounts.models import Membership, Organization, Role, User, UserStatus
+from accounts.slugs import slug_candidate, with_suffix
+from common import clock
+from common.errors import Fault, Invalid
+from common.events import publish
+
+SLUG_TRIES = 8
+
+
+def register_user(*, email: str, password: str, full_name: str = "") -> User:
+    """Make an account and its personal organization; there is no actor before there is a user.
+
+    Raises EmailTaken, Invalid for what is no address, BadPassword, and Unavailable while too many
+    passwords are being hashed.
+    """
+    address = _checked_email(email)
+    user = User(email=address, email_key=email_key(address), full_name=full_name.strip())
+    if User.objects.filter(email_key=user.email_key).exists():
+        raise _taken()
+    # Before the transaction: hashing takes long and may have to wait.
+    _set_password(user, password, pointer="/password")
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                user.save(force_insert=True)
+        except IntegrityError:  # somebody registered it since we looked
+            raise _taken() from None
+        organization = _personal_organization(user)
+        publish(
+            UserRegistered(
+                user_id=user.id, organization_id=organization.id, slug=organization.slug
+            ),
+            actor_id=user.id,
+            organization_id=organization.id,
+        )
+    return user
+
+
+def log_in(*, email: str, password: str, via: Literal["session", "jwt"]) -> User:
+    """The user whose e-mail and password these are; else BadCredentials, in the same time."""
+    user = EmailBackend().authenticate(None, username=email, password=_normal(password))
+    if user is None:
+        raise BadCredentials("E-mail and password do not belong together.")
+    with transaction.atomic():
+        user.last_login = clock.now()
+        user.save(update_fields=["last_login"])
+        publish(
+            UserLoggedIn(user_id=user.id, via=via),
+            actor_id=user.id,
+            organization_id=user.personal_organization.id,
+        )
+    return user
+
+
+@transaction.atomic
+def update_profile(*, actor: Actor, full_name: str | None = None) -> User:
+    """Change what others see of the actor; None leaves it as it is."""
+    user = actor.user
+    if full_name is None or user.full_name == full_name:
+        return user
+    user.full_name = full_name
+    user.touch("full_name")
+    publish(
+        ProfileUpdated(user_id=user.id, fields=["full_name"]),
+        actor_id=actor.id,
+        organization_id=actor.organization.id,
+    )
+    return user
+
+
+def change_password(*, actor: Actor, current_password: str, new_password: str) -> User:
+    """Set a new password for who knows the old one. Every token from before is void.
+
+    API keys stay: they are credentials of their own. Raises BadPassword.
+    """
+    user = actor.user
+    if not user.check_password(_normal(current_password)):
+        raise _bad_password("/current_password", ["This is not your password."], "wrong_password")
+    _set_password(user, new_password, pointer="/new_password")
+    return _save_password(user, actor=actor)
+
+
+def set_password(user: User, *, actor: Actor, new_password: str) -> User:
+    """An operator sets a user's password, after a call for help. Raises BadPassword."""
+    _check_operator(actor)
+    _set_password(user, new_password, pointer="/new_password")
+    return _save_password(user, actor=actor)
+
+
+@transaction.atomic
+def activate_user(user: User, *, actor: Actor) -> User:
+    """Let a user in again."""
+    _check_operator(actor)
+    user.status, user.is_active = UserStatus.ACTIVE, True
+    user.touch("status", "is_active")
+    publish(UserActivated(user_id=user.id), actor_id=actor.id)
+    return user
+
+
+@transaction.atomic
+def deactivate_user(user: User, *, actor: Actor) -> User:
+    """Shut a user out: log-in, sessions, tokens and keys work no more. Not oneself."""
+    _check_operator(actor)
+    if user.id == actor.id:
+        raise Invalid("You can't shut yourself out.", code="own_account")
+    user.status, user.is_active = UserStatus.SUSPENDED, False
+    user.token_version += 1
+    user.touch("status", "is_active", "token_version")
+    publish(UserDeactivated(user_id=user.id), actor_id=actor.id)
+    return user
+
+
+@transaction.atomic
+def appoint_operator(user: User, *, actor: Actor | None) -> User:
+    """Make a user an operator. Without an actor it is whoever has a shell on the machine."""
+    if actor is not None:
+        _check_operator(actor)
+    user.is_staff = True
+    user.touch("is_staff")
+    publish(OperatorAppointed(user_id=user.id), actor_id=actor.id if actor else None)
+    return user
+
+
+def _check_operator(actor: Actor) -> None:
+    if not actor.is_operator:
+        raise OperatorsOnly("Only an operator may do this.")
+
+
+def _checked_email(email: str) -> str:
+    try:
+        return check_email(email)
+    except BadEmail as error:
+        fault = Fault("/email", str(error), "bad_email")
+        raise Invalid(str(error), code="bad_email", errors=[fault]) from None
+
+
+def _taken() -> EmailTaken:
+    message = "There is an account with this e-mail address already."
+    return EmailTaken(message, errors=[Fault("/email", message, "email_taken")])
+
+
+def _personal_organization(user: User) -> Organization:
+    """The user's own organization, under a slug nobody has."""
+    wished = slug_candidate(user.email, user.full_name)
+    slugs = [wished, *(with_suffix(wished, str(number)) for number in range(2, SLUG_TRIES))]
+    taken = set(Organization.objects.filter(slug__in=slugs).values_list("slug", flat=True))
+    slug = next((slug for slug in slugs if slug not in taken), "")
+    for _ in range(SLUG_TRIES):
+        slug = slug or with_suffix(wished, secrets.token_hex(4))
+        try:
+            with transaction.atomic():
+                organization = Organization.objects.create(
+                    slug=slug, name=user.full_name or slug, personal_to=user
+                )
+        except IntegrityError:  # somebody took it in this very moment
+            slug = ""
+            continue
+        Membership.objects.create(organization=organization, user=user, role=Role.OWNER)
+        return organization
+    raise SlugsExhausted("No free name was found. Try again.", retry_after=1)
+
+
+def _normal(password: str) -> str:
+    """NFC: the same characters, typed on another system, are the same password."""
+    return unicodedata.normalize("NFC", password)
+
+
+def _set_password(user: User, password: str, *, pointer: str) -> None:
+    """Judge the password by the rules of the settings and hash it into `user`, unsaved."""
+    password = _normal(password)
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        raise _bad_password(pointer, error.messages, "bad_password") from None
+    user.set_password(password)
+
+
+@transaction.atomic
+def _save_password(user: User, *, actor: Actor) -> User:
+    user.token_version += 1
+    user.touch("password", "token_version")
+    publish(
+        PasswordChanged(user_id=user.id),
+        actor_id=actor.id,
+        organization_id=actor.organization.id,
+    )
+    return user
+
+
+def _bad_password(pointer: str, messages: list[str], code: str) -> BadPassword:
+    return BadPassword(
+        " ".join(messages), code=code, errors=[Fault(pointer, text, code) for text in messages]
+    )
