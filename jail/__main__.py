@@ -15,12 +15,16 @@ import sys
 from typing import NoReturn
 
 from jail import confine
-from jail.daemon import Daemon, Options
+from jail.daemon import Daemon, NotStarted
 from jail.door import InUse
 from jail.spawn import ENVIRONMENT, ROOT
+from jail.work import Options
 
 UNSANDBOXED = "SLIPWAY_ALLOW_UNSANDBOXED_PICKLE"
-BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from jail.__main__ import main; main(clean=True)"
+BOOT = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "from jail.__main__ import main; main(clean=True)"
+)
 
 
 def arguments() -> argparse.Namespace:
@@ -53,7 +57,7 @@ def start_over(options: argparse.Namespace) -> NoReturn:
 
 
 def main(*, clean: bool = False) -> None:
-    """Run until told to stop; `clean` once the environment is. Exits 1 if the socket is taken."""
+    """Run until told to stop; `clean` once the environment is. Exits 1 if it cannot."""
     options = arguments()
     confine.die_with_parent(ctypes.CDLL(None, use_errno=True), os.getppid(), signal.SIGTERM)
     if not clean:
@@ -62,7 +66,7 @@ def main(*, clean: bool = False) -> None:
     chosen = Options(options.socket, options.allow_unsandboxed_pickle, options.time_factor)
     try:
         Daemon(chosen).run()
-    except InUse as error:
+    except (InUse, NotStarted) as error:
         sys.exit(f"jail: {error}")
 
 

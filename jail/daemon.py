@@ -39,6 +39,10 @@ JOBS = {"inspect": 1, "check": 1, "probe": 1, "serve": 1, "selftest": 0}
 KINDS = ("sklearn", "onnx")
 
 
+class NotStarted(Exception):
+    """A zygote ends again and again before it is warm; its own traceback says why."""
+
+
 @dataclass(slots=True)
 class Daemon:
     """The state of the loop: zygotes, children by number, clients by descriptor."""
@@ -56,7 +60,7 @@ class Daemon:
     # -- life -----------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Warm up, test the walls, then serve until SIGTERM. Raises door.InUse."""
+        """Warm up, test the walls, then serve until SIGTERM. Raises door.InUse, NotStarted."""
         wake, wakened = socket.socketpair()
         for end in (wake, wakened):
             end.setblocking(False)
@@ -81,7 +85,7 @@ class Daemon:
         while not self.stopping and any(z.state != "warm" for z in self.zygotes.values()):
             self._turn(IDLE_TICK)
             if any(z.restarts > 3 for z in self.zygotes.values()):
-                raise RuntimeError("a zygote does not start; its own message stands above")
+                raise NotStarted("a zygote does not start; its own message stands above")
         if self.stopping:
             return
         self._test_walls()

@@ -64,7 +64,7 @@ def inspect_model(job: Job, request: Head, _blobs: Unpacker) -> None:
 
 def _load(job: Job, found: str) -> Any:
     from jail.triage import triage
-    from jail.unpickle import load_model
+    from jail.unpickle import load
 
     job.running("triaged")
     job.file.seek(0)
@@ -72,9 +72,11 @@ def _load(job: Job, found: str) -> Any:
     job.done(triage=as_json(report))
     job.running("loaded")
     job.file.seek(0)
-    model = load_model(job.file, found, job.size)
-    job.done(_class_name(model), model_info=model_info(model), versions=versions())
-    return model
+    loaded = load(job.file, found, job.size)
+    info = {**model_info(loaded.model), "saved_with": loaded.saved_with, "notes": loaded.notes}
+    detail = ". ".join([_class_name(loaded.model), *loaded.notes])
+    job.done(detail, model_info=info, versions=versions())
+    return loaded.model
 
 
 def _describe(job: Job, model: Any, request: Head) -> Head:
