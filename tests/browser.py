@@ -142,7 +142,10 @@ def new_visitor(
 
     def make() -> Visitor:
         # The locale is named because Chromium's Intl fails on LANG=C.
-        context = browser.new_context(locale="en-US", viewport=DESKTOP)  # type: ignore[arg-type]
+        # Without motion a picture never catches a colour on its way.
+        context = browser.new_context(
+            locale="en-US", viewport=DESKTOP, reduced_motion="reduce"
+        )  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE)
         visitor = Visitor(context, context.new_page(), slipway.url, pictures)
         _listen(visitor)
