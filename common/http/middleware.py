@@ -112,6 +112,10 @@ class WholeBody:
         data = self._stream.readline(size)
         return self._count(data, ended=not data)
 
+    def close(self) -> None:
+        """Django closes a body once it has read the whole of it."""
+        self._stream.close()
+
     def _count(self, data: bytes, *, ended: bool) -> bytes:
         self._left -= len(data)
         if ended and self._left > 0:
