@@ -22,6 +22,8 @@ class PlainText(serializers.CharField):
     """Text without control characters, however it came: JSON or a form."""
 
     def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):  # DRF would take a number for its digits
+            self.fail("invalid")
         try:
             return strict_json.clean_text(super().to_internal_value(data))
         except Invalid as error:

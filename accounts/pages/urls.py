@@ -1,3 +1,13 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts.pages import views
+
+urlpatterns = [
+    path("signup", views.signup, name="signup"),
+    path("login", views.login, name="login"),
+    path("logout", views.logout, name="logout"),
+    path("keys", views.keys, name="keys"),
+    path("keys/<uuid:key_id>/revoke", views.revoke_key, name="key-revoke"),
+    path("profile", views.profile, name="profile"),
+    path("profile/password", views.change_password, name="change-password"),
+]

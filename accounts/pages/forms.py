@@ -1,0 +1,94 @@
+"""What people fill in about themselves and their keys."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django import forms
+
+from accounts import scopes
+from accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from common import clock
+from common.errors import DomainError
+
+EXPIRIES = {"30": "in 30 days", "90": "in 90 days", "365": "in a year", "": "never"}
+
+
+class PasswordField(forms.CharField):
+    """A password: spaces belong to it."""
+
+    def __init__(self, *, new: bool, label: str = "Password") -> None:
+        hint = f"At least {MIN_LENGTH} characters. Long beats strange." if new else ""
+        complete = "new-password" if new else "current-password"
+        super().__init__(
+            label=label,
+            strip=False,
+            max_length=MAX_LENGTH,
+            help_text=hint,
+            widget=forms.PasswordInput(attrs={"autocomplete": complete}),
+        )
+
+
+class SignupForm(forms.Form):
+    email = forms.CharField(
+        label="E-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
+    )
+    full_name = forms.CharField(
+        label="Name",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    password = PasswordField(new=True)
+
+
+class LoginForm(forms.Form):
+    email = forms.CharField(
+        label="E-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+    password = PasswordField(new=False)
+
+
+class ProfileForm(forms.Form):
+    full_name = forms.CharField(
+        label="Name",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+
+class PasswordForm(forms.Form):
+    current_password = PasswordField(new=False, label="Password now")
+    new_password = PasswordField(new=True, label="New password")
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(max_length=100, help_text="Where it is used, to tell it from others.")
+    expires = forms.ChoiceField(
+        label="Ends", choices=list(EXPIRIES.items()), required=False, initial="90"
+    )
+    scopes = forms.MultipleChoiceField(
+        label="May",
+        choices=list(scopes.DESCRIPTIONS.items()),
+        initial=scopes.DEFAULT_KEY_SCOPES,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def expires_at(self) -> datetime | None:
+        """The moment chosen under "Ends"; None for never."""
+        days = self.cleaned_data["expires"]
+        return clock.now() + timedelta(days=int(days)) if days else None
+
+
+def add_error(form: forms.Form, error: DomainError) -> None:
+    """Show a service's refusal in the form: at the fields it names, else at its head."""
+    for fault in error.errors:
+        name = fault.pointer.strip("/")
+        form.add_error(name if name in form.fields else None, fault.detail)
+    if not error.errors:
+        form.add_error(None, error.message)

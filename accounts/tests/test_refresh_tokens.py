@@ -1,0 +1,97 @@
+"""It gives a new access token to who may still have one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from django.conf import settings
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from accounts.models import User, UserStatus
+from accounts.tokens import issue_tokens
+
+pytestmark = pytest.mark.django_db
+
+
+def refresh(client: APIClient, token: Any) -> Any:
+    return client.post("/api/v1/auth/refresh", {"refresh": token})
+
+
+def me_status(token: str) -> int:
+    client = APIClient(headers={"Authorization": f"Bearer {token}"})
+    return int(client.get("/api/v1/auth/me").status_code)
+
+
+def test_a_refresh_token_gets_an_access_token(anonymous: APIClient, alice: User) -> None:
+    response = refresh(anonymous, issue_tokens(alice).refresh)
+    assert response.status_code == 200
+    assert set(response.json()) == {
+        "access", "refresh", "access_token", "refresh_token", "token_type", "expires_in",
+    }  # fmt: skip
+    assert response["Cache-Control"] == "no-store"
+    assert me_status(response.json()["access"]) == 200
+
+
+def test_who_was_shut_out_gets_none(anonymous: APIClient, alice: User) -> None:
+    tokens = issue_tokens(alice)
+    alice.status, alice.is_active = UserStatus.SUSPENDED, False
+    alice.save()
+    assert refresh(anonymous, tokens.refresh).status_code == 401
+    assert me_status(tokens.access) == 401
+
+
+def test_a_token_from_before_a_new_password_gets_none(anonymous: APIClient, alice: User) -> None:
+    tokens = issue_tokens(alice)
+    alice.token_version += 1
+    alice.save()
+    assert refresh(anonymous, tokens.refresh).status_code == 401
+    assert me_status(tokens.access) == 401
+
+
+def forged(user: User, **changes: Any) -> dict[str, Any]:
+    claims = {"ver": user.token_version, "aud": "slipway", "iss": "slipway"}
+    return dict(RefreshToken.for_user(user).payload) | claims | changes
+
+
+def test_tokens_that_are_not_ours_are_refused_alike(anonymous: APIClient, alice: User) -> None:
+    key = settings.SECRET_KEY
+    expired = RefreshToken.for_user(alice)
+    expired.set_exp(lifetime=-timedelta(seconds=1))
+    bad = [
+        issue_tokens(alice).access,
+        str(expired),
+        jwt.encode(forged(alice), "", algorithm="none"),
+        jwt.encode(forged(alice), key, algorithm="HS512"),
+        jwt.encode(forged(alice), "x" * 64, algorithm="HS256"),
+        jwt.encode(forged(alice, aud="others"), key, algorithm="HS256"),
+        jwt.encode(forged(alice, iss="others"), key, algorithm="HS256"),
+        jwt.encode(forged(alice, sub="alice"), key, algorithm="HS256"),
+        jwt.encode(
+            forged(alice, sub="0198c1a0-0000-7000-8000-000000000000"), key, algorithm="HS256"
+        ),
+        jwt.encode(forged(alice, ver=7), key, algorithm="HS256"),
+        issue_tokens(alice).refresh + "x" * 65536,
+        "slip_" + "x" * 38,
+        "not.a.token",
+        "…",
+    ]
+    answers = [refresh(anonymous, token) for token in bad]
+    assert [answer.status_code for answer in answers] == [401] * len(bad)
+    assert len({str({**answer.json(), "request_id": ""}) for answer in answers}) == 1
+    # The forger's method is sound: what differs from a good token is the one thing changed.
+    assert refresh(anonymous, jwt.encode(forged(alice), key, algorithm="HS256")).status_code == 200
+
+
+def test_an_access_token_is_what_opens_doors(alice: User) -> None:
+    tokens = issue_tokens(alice)
+    assert me_status(tokens.access) == 200
+    assert me_status(tokens.refresh) == 401
+
+
+@pytest.mark.parametrize("token", [None, "", 5, ["x"], {"a": 1}])
+def test_what_is_no_text_is_refused(anonymous: APIClient, token: Any) -> None:
+    assert refresh(anonymous, token).status_code == 400
