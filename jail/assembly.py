@@ -33,10 +33,11 @@ def name_of(value: Any) -> str:
 
 
 class Assembly:
-    """The objects of one file under construction."""
+    """The objects of one file under construction; `version` is scikit-learn's, as the file says."""
 
     def __init__(self) -> None:
         self._open: dict[int, Any] = {}
+        self.version: str | None = None
 
     def _opened(self, value: Any) -> Any:
         self._open[id(value)] = value
@@ -81,6 +82,7 @@ class Assembly:
                 f"The file sets the state of {name_of(instance)}, which it did not just make.",
                 "unsafe_state",
             )
+        self._note_version(state)
         filler = _FILLERS.get(type(instance))
         if filler is None and isinstance(instance, np.dtype):
             filler = arrays.fill_dtype
@@ -88,6 +90,12 @@ class Assembly:
             self._require_finished(state)
         (filler or fill_instance)(instance, state)
         del self._open[id(instance)]
+
+    def _note_version(self, state: Any) -> None:
+        """The last estimator to get its state is the outermost one; its own loading drops this."""
+        said = state.get("_sklearn_version") if type(state) is dict else None
+        if type(said) is str:
+            self.version = said
 
     def _require_finished(self, state: Any) -> None:
         """No array or dtype whose own state is still to come: it would change under its user."""

@@ -27,12 +27,6 @@ _DICTS = (dict, collections.OrderedDict, collections.defaultdict, collections.Co
 _LISTS = (list, tuple, set, frozenset)
 
 
-def version_of(model: Any) -> str | None:
-    """The scikit-learn version the model says it was saved with."""
-    said = model.__dict__.get("_sklearn_version")
-    return said if isinstance(said, str) else None
-
-
 def check(model: Any) -> None:
     """Walk the model, run every validator and force `n_jobs` to 1.
 

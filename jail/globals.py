@@ -42,7 +42,7 @@ _CY_LOSSES = (
     "CyHalfMultinomialLoss CyExponentialLoss"
 )
 _SGD_LOSSES = "ModifiedHuber Hinge SquaredHinge EpsilonInsensitive SquaredEpsilonInsensitive"
-_SPARSE = "bsr coo csc csr dia dok lil"
+_SPARSE = "coo csc csr"
 _FLOAT_UFUNCS = (
     "log log1p log2 log10 exp expm1 exp2 sqrt cbrt square absolute fabs negative positive "
     "reciprocal sign sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh rint "

@@ -162,7 +162,10 @@ class Machine(_Base):  # type: ignore[misc] # the types know the C machine alone
     def _nested(self) -> Any:
         if self.depth >= MAX_NESTED:
             raise Refused("The model is nested too deeply.", "too_deep")
-        return Machine(self.source, Assembly(), depth=self.depth + 1).load()
+        assembly = Assembly()
+        value = Machine(self.source, assembly, depth=self.depth + 1).load()
+        assembly.finish()
+        return value
 
     def load_append(self) -> None:
         value = self.stack.pop()
@@ -192,7 +195,7 @@ class Machine(_Base):  # type: ignore[misc] # the types know the C machine alone
             raise damaged(f"items set on {name_of(held)}")
         for key, value in zip(items[::2], items[1::2], strict=True):
             check_key(key)
-            dict.__setitem__(held, key, value)
+            held[key] = value
 
     def load_dict(self) -> None:
         items = self.pop_mark()

@@ -35,14 +35,14 @@ CALLING = {"OperatorFuncNode", "MethodNode", "PartialNode", "ConstructorFromRedu
 CONTAINERS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 
 
-def read(file: BinaryIO, size: int) -> Any:
-    """The object in the file. Raises Refused."""
+def read(file: BinaryIO, size: int) -> tuple[Any, str | None]:
+    """The object in the file and the scikit-learn version it names. Raises Refused."""
     file.seek(0)
     with _open(file, size) as archive:
         reader = _Reader(archive, _schema(archive))
         model = reader.build(reader.schema)
         reader.assembly.finish()
-        return model
+        return model, reader.assembly.version
 
 
 def triage(file: BinaryIO) -> TriageReport:
@@ -233,9 +233,9 @@ class _Reader:
         if not (isinstance(cls, type) and issubclass(cls, dict)) or not isinstance(content, dict):
             raise damaged("a dictionary")
         types = self.build(node.get("key_types"))
-        made: dict[Any, Any] = dict.__new__(cls)
+        made: dict[Any, Any] = cls()
         for kind, (key, value) in zip(types, content.items(), strict=True):
-            dict.__setitem__(made, _key(kind, key), self.build(value))
+            made[_key(kind, key)] = self.build(value)
         return made
 
     def _default_dict(self, node: Node) -> Any:

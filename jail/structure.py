@@ -159,6 +159,8 @@ def check_metric(name: str, state: Any, *, features: int | None = None) -> None:
     require(isinstance(power, int | float | np.number) and power > 0, "a distance's power")
     require(is_array(vector, kinds="f", ndim=1), "a distance's vector")
     require(is_array(matrix, kinds="f", ndim=2), "a distance's matrix")
+    if name.startswith("Haversine"):
+        require(features in {None, 2}, "a haversine distance of other than two features")
     if name.startswith("Mahalanobis"):
         require(matrix.shape[0] == matrix.shape[1], "a distance's matrix is not square")
         require(features is None or len(matrix) == features, "a distance of other features")

@@ -23,6 +23,10 @@ MAX_NAMED = 5
 MAX_LISTED = 500
 DTYPE = ("numpy", "dtype")
 VERSION = "_sklearn_version"
+VERSION_CODES = frozenset(
+    ("version_mismatch", "damaged", "unsafe_structure", "unsafe_state", "unexpected")
+)
+"""Refusals that another version of scikit-learn explains, when the file names one."""
 
 
 @dataclass(slots=True)
@@ -261,7 +265,7 @@ def with_versions(refused: Refused, theirs: str | None) -> Refused:
     """The same refusal, naming both versions when another scikit-learn wrote the file."""
     import sklearn
 
-    if refused.code not in {"version_mismatch", "damaged", "unsafe_structure"}:
+    if refused.code not in VERSION_CODES:
         return refused
     if theirs is None or theirs == sklearn.__version__:
         return refused

@@ -15,7 +15,7 @@ from jail.assembly import Assembly, name_of
 from jail.machine import Machine
 from jail.refusal import Refused
 from jail.source import open_source
-from jail.triage import saved_with, with_versions
+from jail.triage import VERSION_CODES, saved_with, with_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ def load(file: BinaryIO, format: str, size: int) -> Loaded:  # noqa: A002 - the 
 def _load(file: BinaryIO, format: str, size: int) -> Loaded:  # noqa: A002 - the field's word
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = skopsfile.read(file, size) if format == "skops" else _unpickle(file, size)
+        read = skopsfile.read if format == "skops" else _unpickle
+        model, version = read(file, size)
     notes = {
         " ".join(str(each.message).split())[:500] for each in caught if _is_about_version(each)
     }
     _require_estimator(model)
-    version = fitted.version_of(model)
     fitted.check(model)
     return Loaded(model, version, tuple(sorted(notes)))
 
@@ -72,13 +72,13 @@ def _is_about_version(caught: warnings.WarningMessage) -> bool:
     return issubclass(caught.category, InconsistentVersionWarning)
 
 
-def _unpickle(file: BinaryIO, size: int) -> Any:
+def _unpickle(file: BinaryIO, size: int) -> tuple[Any, str | None]:
     source = open_source(file, size)
     assembly = Assembly()
     model = Machine(source, assembly).load()
     source.finish()
     assembly.finish()
-    return model
+    return model, assembly.version
 
 
 def _require_estimator(model: Any) -> None:
@@ -98,6 +98,6 @@ def _require_estimator(model: Any) -> None:
 
 
 def _explained(refused: Refused, file: BinaryIO, format: str) -> Refused:  # noqa: A002
-    if refused.code not in {"version_mismatch", "damaged", "unsafe_structure"}:
+    if refused.code not in VERSION_CODES:
         return refused
     return with_versions(refused, saved_with(file, format))

@@ -330,6 +330,7 @@ _CHECKS: dict[str, Check] = {
     "sklearn.neighbors._base:NeighborsBase": _neighbors,
     "sklearn.base:ClusterMixin": _centers,
     "sklearn.feature_extraction.text:CountVectorizer": _vocabulary,
+    "sklearn.feature_extraction._dict_vectorizer:DictVectorizer": _vocabulary,
     "sklearn.feature_extraction.text:HashingVectorizer": _hashing,
     "sklearn.feature_extraction._hash:FeatureHasher": _hashing,
     "scipy.interpolate._bsplines:BSpline": _spline,
