@@ -76,18 +76,24 @@ def _import_all(names: tuple[str, ...]) -> None:
         importlib.import_module(name)
 
 
-def _import_public_sklearn() -> None:
+def _import_all_sklearn() -> None:
+    """Every module, the private ones too: scikit-learn imports some of them at their first use."""
     import sklearn
 
     for module in pkgutil.walk_packages(sklearn.__path__, "sklearn."):
         parts = module.name.split(".")
-        private = any(part.startswith("_") for part in parts)
-        if private or "tests" in parts or "conftest" in parts or parts[1] == "externals":
+        if parts[1] == "externals" or any("test" in part for part in parts):
             continue
         try:
             importlib.import_module(module.name)
         except ImportError:
             continue  # an optional part whose own dependency is not installed
+
+
+def _build_allow_list() -> None:
+    from jail import globals as allowed
+
+    allowed.preimport()
 
 
 def load_locale() -> None:
@@ -134,6 +140,7 @@ def _exercise() -> None:
         model.fit(rows, labels)
         model.predict(rows)
         pickle.dumps(model)
+        repr(model)
         joblib.dump(model, io.BytesIO())
         to_onnx(model, rows[:1].astype(np.float32))
 
@@ -144,7 +151,8 @@ def warm_sklearn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _import_all(SKLEARN_MODULES)
-        _import_public_sklearn()
+        _import_all_sklearn()
+        _build_allow_list()
         _exercise()
 
 

@@ -116,7 +116,11 @@ FAMILIES: dict[str, Family] = {
     "calibrated": (lambda: CalibratedClassifierCV(naive_bayes.GaussianNB(), cv=3), X, LABELS),
     "kmeans": (lambda: cluster.KMeans(3, n_init=2, random_state=0), X, None),
     "mixture": (lambda: mixture.GaussianMixture(2, random_state=0), X, None),
-    "isolation_forest": (lambda: ensemble.IsolationForest(20, random_state=0), X, None),
+    "isolation_forest": (
+        lambda: ensemble.IsolationForest(n_estimators=20, random_state=0),
+        X,
+        None,
+    ),
     "one_class_svm": (lambda: svm.OneClassSVM(nu=0.1), X, None),
     "multi_output": (
         lambda: multioutput.MultiOutputRegressor(linear_model.Ridge()),

@@ -75,7 +75,7 @@ class Smuggler(LogisticRegression):  # type: ignore[misc]  # scikit-learn ships 
         (lambda _canary: Calls(os.fork), "fork"),
         (lambda _canary: Calls(socket.create_connection, ("127.0.0.1", 9)), "create_connection"),
         (lambda _canary: Calls(os.getenv, "SECRET_KEY"), "getenv"),
-        (lambda _canary: Calls(builtins.getattr, os, "environ"), "getattr"),
+        (lambda _canary: Calls(builtins.getattr, LogisticRegression, "mro"), "getattr"),
         (lambda _canary: Calls(builtins.setattr, LogisticRegression, "predict", None), "setattr"),
         (lambda _canary: Smuggler(), "Smuggler"),
     ],
