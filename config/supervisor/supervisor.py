@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from config import home, private
 from config.embedded.ports import is_free
@@ -75,13 +76,16 @@ class Supervisor:
 
     def _start(self) -> None:
         self._await_port()
-        # The sandbox's warm-up takes longest and needs nobody.
-        self.jail = self._begin(self.installation.jail())
         self.servers = Servers(self.home)
         self.servers.start(self.signals, say)
-        self._migrate()
+        if self._has_old_tables():
+            # The sandbox's warm-up is the longest of all, and there is time for it now.
+            self.jail = self._begin(self.installation.jail())
+            self._migrate()
         self.serving.append(self._begin(self.installation.web()))
         self._await_web()
+        # Compiled models answer without the sandbox; its warm-up need not slow the first answer.
+        self.jail = self.jail or self._begin(self.installation.jail())
         self.serving.append(self._begin(self.installation.worker()))
         self.serving.append(self._begin(self.installation.beat()))
         self._greet()
@@ -102,20 +106,28 @@ class Supervisor:
                 )
             self.signals.wait(0.1)
 
+    def _has_old_tables(self) -> bool:
+        """Whether migrations may have to run: not where the embedded server has seen these."""
+        if self._embedded_note is None:
+            return True
+        note = self._embedded_note
+        return not (note.exists() and note.read_text() == migrations_digest())
+
+    @property
+    def _embedded_note(self) -> Path | None:
+        """Beside the embedded cluster, so that it goes when the cluster goes."""
+        embedded = self.servers is not None and self.servers.postgres is not None
+        return self.home / "pg" / "migrated" if embedded else None
+
     def _migrate(self) -> None:
-        """Bring the tables up to date; on the embedded server only when the code has changed."""
-        assert self.servers is not None  # noqa: S101  for the type checker
-        digest = migrations_digest()
-        note = self.home / "pg" / "migrated"
-        embedded = self.servers.postgres is not None
-        if embedded and note.exists() and note.read_text() == digest:
-            return
+        """Bring the tables up to date."""
         say("bringing the database up to date")
+        digest = migrations_digest()
         if self._finish(self.installation.migrate()) != 0:
             log = self.logs / "migrate.log"
             raise StartError(f"The database could not be brought up to date ({log}):\n{tail(log)}")
-        if embedded:
-            private.write(note, digest)
+        if self._embedded_note is not None:
+            private.write(self._embedded_note, digest)
 
     def _finish(self, program: Program) -> int:
         """Run a program to its end, watching the others meanwhile; its exit code."""
