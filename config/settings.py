@@ -277,7 +277,12 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "common.api.schema.describe_problems",
     ],
-    "PREPROCESSING_HOOKS": [],
+    "ENUM_NAME_OVERRIDES": {
+        "LifeCycleStatus": "registry.models.Status",
+        "PipelineState": "registry.models.State",
+        "StepState": "registry.api.serializers.STEP_STATES",
+        "UserStatus": "accounts.models.UserStatus",
+    },
     "AUTHENTICATION_WHITELIST": None,
 }
 

@@ -15,7 +15,12 @@ from common.errors import Conflict, Fault, Invalid
 Signature = dict[str, Any]
 
 # What a person may set on a feature beside its name.
-FREE = {"description": str, "unit": str, "minimum": (int, float), "maximum": (int, float)}
+FREE: dict[str, tuple[type, ...]] = {
+    "description": (str,),
+    "unit": (str,),
+    "minimum": (int, float),
+    "maximum": (int, float),
+}
 
 
 def edit_signature(inferred: Signature | None, edited: Any) -> Signature:

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -27,14 +28,15 @@ SOURCES = [
 ]
 
 
-def contracts() -> dict[str, object]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+def contracts() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return found["tool"]["importlinter"]  # type: ignore[no-any-return]
 
 
 def test_the_layers_contract_knows_every_app() -> None:
     installed = {config.name for config in apps.get_app_configs() if config.name in LAYERS}
     assert installed | {"jail"} == set(OURS)
-    assert set(contracts()["root_packages"]) == set(OURS)  # type: ignore[call-overload]
+    assert set(contracts()["root_packages"]) == set(OURS)
 
 
 def test_foreign_keys_point_down_the_layers() -> None:
@@ -105,19 +107,24 @@ def test_nothing_in_the_settings_pickles() -> None:
     assert "pickle" not in (ROOT / "config" / "settings.py").read_text().lower()
 
 
+def imported(path: Path) -> set[str]:
+    """The top-level packages a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
 def test_nothing_outside_the_jail_loads_pickles() -> None:
-    pattern = re.compile(r"\b(pickle|joblib|cloudpickle|dill|marshal|shelve)\b\.?(load|Unpickler)?")
+    banned = {"pickle", "joblib", "cloudpickle", "dill", "marshal", "shelve"}
     wrong = [
-        f"{path.relative_to(ROOT)}: {node.module if isinstance(node, ast.ImportFrom) else names}"
+        f"{path.relative_to(ROOT)}: {name}"
         for path in SOURCES
         if path.relative_to(ROOT).parts[0] != "jail" and path.name != "demo_model.py"
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        and (names := [alias.name for alias in node.names]) is not None
-        and any(
-            pattern.fullmatch(name.split(".")[0])
-            for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else names)
-        )
+        for name in imported(path) & banned
     ]
     assert wrong == []
 
@@ -131,9 +138,9 @@ def test_what_serves_never_imports_what_unpickles(module: str) -> None:
         "print(sorted(bad & {name.split('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -144,11 +151,17 @@ def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tu
             yield prefix + str(entry.pattern), entry.callback
 
 
-@pytest.mark.django_db
-def test_the_openapi_document_has_every_api_route() -> None:
+def openapi() -> dict[str, Any]:
     from drf_spectacular.generators import SchemaGenerator
 
-    document = SchemaGenerator().get_schema(request=None, public=True)
+    generator: Any = SchemaGenerator
+    document: dict[str, Any] = generator().get_schema(request=None, public=True)
+    return document
+
+
+@pytest.mark.django_db
+def test_the_openapi_document_has_every_api_route() -> None:
+    document = openapi()
     described = len([path for path in document["paths"] if path.startswith("/api/v1/")])
     ours = {path for path, _ in routes() if path.startswith("api/v1/")}
     assert described == len(ours), sorted(document["paths"])
@@ -156,9 +169,7 @@ def test_the_openapi_document_has_every_api_route() -> None:
 
 @pytest.mark.django_db
 def test_every_field_of_the_openapi_document_is_described() -> None:
-    from drf_spectacular.generators import SchemaGenerator
-
-    document = SchemaGenerator().get_schema(request=None, public=True)
+    document = openapi()
     silent = [
         f"{name}.{field}"
         for name, schema in document["components"]["schemas"].items()

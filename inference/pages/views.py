@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.pages import actor
 from common.errors import DomainError
+from common.http.partials import is_partial
 from inference.pages.forms import MAX_FIELDS, PlaygroundForm, features_of
 from inference.predict import Prediction, predict
 from registry.pages.samples import example_body
@@ -46,7 +47,7 @@ def playground(request: HttpRequest, owner: str, name: str) -> HttpResponse:
             form.blame(error)
     context = {"model": version.model, "version": version, "form": form, "answer": answer}
     context |= {"bars": _bars(answer), "too_wide": len(features_of(signature)) > MAX_FIELDS}
-    partial = bool(getattr(request, "htmx", None))
+    partial = is_partial(request)
     template = "inference/_answer.html" if partial else "inference/playground.html"
     # htmx shows what it is sent only with a 200; the faults stand in the fragment.
     status = 400 if form.errors and not partial else 200

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common import strict_json
@@ -13,15 +15,14 @@ from common.errors import Invalid
 from registry.models import Model, ModelQuerySet, State, Status
 from registry.selectors import search_models
 
+STEP_STATES = ["waiting", "running", "done", "failed", "skipped"]
 MAX_TAGS = 50
 MAX_METADATA = 64 * 1024
 
 
 class StepOutput(Output):
     name = serializers.CharField(help_text="The step of the pipeline.")
-    state = serializers.ChoiceField(
-        ["waiting", "running", "done", "failed", "skipped"], help_text="How far it is."
-    )
+    state = serializers.ChoiceField(STEP_STATES, help_text="How far it is.")
     started_at = serializers.DateTimeField(allow_null=True, help_text="When it began.")
     ms = serializers.FloatField(allow_null=True, help_text="How long it took, in milliseconds.")
     detail = serializers.CharField(help_text="What was found, or why it failed.")
@@ -60,9 +61,11 @@ class VersionOutput(Output):
     updated_at = serializers.DateTimeField(help_text="When it last changed.")
     ready_at = serializers.DateTimeField(allow_null=True, help_text="When it went live.")
 
+    @extend_schema_field(OpenApiTypes.STR)
     def get_model(self, version: Any) -> str:
         return str(version.model.reference)
 
+    @extend_schema_field(ParityOutput(allow_null=True))
     def get_parity(self, version: Any) -> dict[str, Any] | None:
         if version.parity is None:
             return None
@@ -89,6 +92,7 @@ class ModelOutput(Output):
     updated_at = serializers.DateTimeField(help_text="When it last changed.")
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class JSONText(serializers.Field[Any, str, Any, Any]):
     """A form field that holds a JSON document."""
 
@@ -111,6 +115,7 @@ class JSONText(serializers.Field[Any, str, Any, Any]):
         return value
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class TagsText(serializers.Field[list[str], str, Any, Any]):
     """Tags in a form: a JSON list, or words with commas between."""
 

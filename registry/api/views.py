@@ -128,6 +128,7 @@ class VersionListView(RegistryView):
     """A model's versions."""
 
     serializer_class = VersionOutput
+    queryset = ModelVersion.objects.none()
 
     @extend_schema(responses=VersionOutput(many=True), operation_id="models_versions_list")
     def get(self, request: Request, ref: str) -> Response:

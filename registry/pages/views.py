@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.pages import actor
 from common.errors import DomainError, Fault, Invalid
+from common.http.partials import is_partial
 from common.http.problems import problem_response
 from common.http.uploads import receives_files
 from registry import downloads, selectors, services
@@ -32,7 +33,7 @@ def models(request: HttpRequest) -> HttpResponse:
     found = ModelFilter(request.GET, queryset=selectors.list_models(actor(request)))
     page = Paginator(found.qs, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"page": page, "form": found.form, "filtered": any(request.GET.values())}
-    template = "registry/_models.html" if _is_partial(request) else "registry/models.html"
+    template = "registry/_models.html" if is_partial(request) else "registry/models.html"
     return render(request, template, context)
 
 
@@ -64,7 +65,8 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 def _upload_form(request: HttpRequest, form: UploadForm) -> HttpResponse:
     if form.is_bound and _wants_json(request):
-        faults = [Fault(f"/{name}", text) for name, found in form.errors.items() for text in found]
+        found = form.errors.get_json_data()
+        faults = [Fault(f"/{name}", fault["message"]) for name in found for fault in found[name]]
         return problem_response(Invalid("The form is not complete.", errors=faults))
     status = 400 if form.is_bound else 200
     return render(request, "registry/upload.html", {"form": form}, status=status)
@@ -87,10 +89,9 @@ def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
         messages.success(request, "Saved.")
         return redirect("model", owner=owner, name=name)
     versions = list(selectors.list_versions(found)[:50])
-    context = {"model": found, "versions": versions, "form": form}
-    context["serving"] = next((v for v in versions if v.answers), None)
-    context["samples"] = samples(found, context["serving"], who)
-    context["may_edit"] = can_edit_model(who, found)
+    serving = next((version for version in versions if version.answers), None)
+    context = {"model": found, "versions": versions, "form": form, "serving": serving}
+    context |= {"samples": samples(found, serving, who), "may_edit": can_edit_model(who, found)}
     return render(request, "registry/model.html", context)
 
 
@@ -99,7 +100,7 @@ def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 def version(request: HttpRequest, owner: str, name: str, number: int) -> HttpResponse:
     """One version: its steps while it is checked, its figures once it is ready."""
     found = _version(request, owner, name, number)
-    partial = _is_partial(request)
+    partial = is_partial(request)
     template = "registry/_version.html" if partial else "registry/version.html"
     return render(request, template, {"version": found, "model": found.model})
 
@@ -120,11 +121,6 @@ def version_url(version: ModelVersion) -> str:
 def _version(request: HttpRequest, owner: str, name: str, number: int) -> ModelVersion:
     model = selectors.get_model(actor(request), ModelRef(owner=owner, name=name))
     return selectors.get_version(model, number)
-
-
-def _is_partial(request: HttpRequest) -> bool:
-    htmx = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
 
 def _wants_json(request: HttpRequest) -> bool:

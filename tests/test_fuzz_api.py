@@ -1,0 +1,45 @@
+"""It answers whatever the OpenAPI document allows, and what it does not, without a 5xx."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.handlers.wsgi import WSGIHandler
+from hypothesis import HealthCheck, settings
+from schemathesis import checks
+
+from accounts.models import User
+from accounts.scopes import ALL
+from registry.tests.factories import make_model, make_version
+
+schema = schemathesis.openapi.from_wsgi("/openapi.json", WSGIHandler()).include(
+    path_regex="^/api/v1/"
+)
+
+
+@pytest.fixture
+def key(alice: User, key_for: Callable[..., str]) -> str:
+    make_version(make_model(alice))
+    return key_for(alice, scopes=sorted(ALL))
+
+
+@pytest.mark.django_db(transaction=True)
+@schema.parametrize()
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_no_call_brings_it_down(case: Any, key: str) -> None:
+    case.call_and_validate(
+        headers={"X-API-Key": key},
+        excluded_checks=[
+            # Rules that no schema can say (a known model, one of two fields) refuse valid data.
+            checks.positive_data_acceptance,
+            # Two credentials at once are refused before anybody looks at the method.
+            checks.unsupported_method,
+        ],
+    )
