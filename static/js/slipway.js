@@ -11,15 +11,13 @@ const bytes = (count) => {
   return `${(count / 1024 ** step).toFixed(step ? 1 : 0)} ${units[step]}`;
 };
 
-// What is wrong, in one text: a form's `{field: [{message}]}` or a problem's `[{detail}]`.
+// What is wrong, in one text, from a problem's `errors`: [{pointer: "/name", detail}].
 const faults = (body) =>
-  Object.entries(body.errors || {})
-    .flatMap(([field, found]) =>
-      [found].flat().map((fault) => {
-        const text = fault.message || fault.detail || "";
-        return /^(__all__|\d+)$/.test(field) ? text : `${field}: ${text}`;
-      }),
-    )
+  (body.errors || [])
+    .map(({ pointer, detail }) => {
+      const field = (pointer || "").replace(/^\/(__all__)?/, "");
+      return field ? `${field}: ${detail}` : detail;
+    })
     .join(" ");
 
 document.addEventListener("alpine:init", () => {
