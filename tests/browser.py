@@ -17,15 +17,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 from benchmarks.stack import Stack, running
 from tests import chromium
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 SERIOUS = {"serious", "critical"}
-DESKTOP = {"width": 1280, "height": 860}
-PHONE = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 860}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 PATIENCE = 15_000  # ms a page may take to show what is expected
 
 _missing: list[str] = []
@@ -67,12 +67,12 @@ class Visitor:
             ("phone", "light", PHONE),
         ):
             self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            self.page.set_viewport_size(size)  # type: ignore[arg-type]
+            self.page.set_viewport_size(size)
             self.page.screenshot(path=self.pictures / f"{name}-{look}.png", full_page=True)
         self.page.emulate_media(color_scheme="light")
-        self.page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+        self.page.set_viewport_size(DESKTOP)
 
-    def check_accessible(self, *, width: int | None = None) -> None:
+    def check_accessible(self) -> None:
         """axe-core finds nothing serious on this page, in light and dark.
 
         In a second context with the same cookies: axe is injected, which the policy forbids.
@@ -92,9 +92,9 @@ class Visitor:
 
     def check_no_sideways_scroll(self) -> None:
         """On a phone the page is as wide as the screen."""
-        self.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        self.page.set_viewport_size(PHONE)
         width = self.page.evaluate("() => document.documentElement.scrollWidth")
-        self.page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+        self.page.set_viewport_size(DESKTOP)
         assert width <= PHONE["width"]
 
 
@@ -143,9 +143,7 @@ def new_visitor(
     def make() -> Visitor:
         # The locale is named because Chromium's Intl fails on LANG=C.
         # Without motion a picture never catches a colour on its way.
-        context = browser.new_context(
-            locale="en-US", viewport=DESKTOP, reduced_motion="reduce"
-        )  # type: ignore[arg-type]
+        context = browser.new_context(locale="en-US", viewport=DESKTOP, reduced_motion="reduce")
         context.set_default_timeout(PATIENCE)
         visitor = Visitor(context, context.new_page(), slipway.url, pictures)
         _listen(visitor)
