@@ -132,7 +132,7 @@ def test_no_descriptor_is_left_by_200_jobs(running_jail: RunningJail, any_file: 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(one, range(200)))
     assert eventually(lambda: running_jail.client.status()["children"] == 0)
-    assert eventually(lambda: descriptors() == before)
+    assert eventually(lambda: all(now <= before[pid] for pid, now in descriptors().items()))
     assert count(os.getpid()) <= ours
 
 
