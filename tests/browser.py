@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
-from benchmarks.stack import Stack, running
 from tests import chromium
+from tests.installations import Installation
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 SERIOUS = {"serious", "critical"}
@@ -125,15 +125,19 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def slipway(browser: Browser) -> Iterator[Stack]:
+def slipway(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A whole Slipway, started by `manage.py up`; not started where there is no browser for it."""
-    with running() as stack:
-        yield stack
+    one = Installation(tmp_path_factory.mktemp("browsed") / "home")
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
 
 
 @pytest.fixture
 def new_visitor(
-    browser: Browser, slipway: Stack, tmp_path: Path
+    browser: Browser, slipway: Installation, tmp_path: Path
 ) -> Iterator[Callable[[], Visitor]]:
     """Makes visitors; at the end of the test none of their browsers may have complained."""
     visitors: list[Visitor] = []
