@@ -24,6 +24,7 @@ from config import private
 from config.process import die_with_parent
 
 MODEL = "iris"
+NEARNESS = ("ready", "scanning", "rejected")
 WEB_PATIENCE = 60.0
 PIPELINE_PATIENCE = 180.0
 TIMEOUT = 30.0
@@ -75,7 +76,7 @@ class Demo:
         """Whether the key of the last start still opens a model that answers."""
         if not (self.known.get("api_key") and self.known.get("model")):
             return False
-        return self._model_state() == "ready"
+        return self._best_version().get("state") == "ready"
 
     def _account(self) -> None:
         """Sign up with an address and password noted beforehand, so that no crash loses them."""
@@ -112,7 +113,7 @@ class Demo:
 
     def _model(self, file: Path, training: Callable[[], None]) -> None:
         training()
-        if self._model_state() in (None, "rejected"):
+        if self._best_version().get("state") in (None, "rejected"):
             with file.open("rb") as stream:
                 answer = self._post(
                     "models",
@@ -127,16 +128,16 @@ class Demo:
     def _await_ready(self) -> None:
         deadline = time.monotonic() + PIPELINE_PATIENCE
         while time.monotonic() < deadline:
-            state = self._model_state()
-            if state == "ready":
+            best = self._best_version()
+            if best["state"] == "ready":
                 return
-            if state == "rejected":
-                raise DemoError("The demo model was rejected; its page says why.")
+            if best["state"] == "rejected":
+                raise DemoError(f"The demo model was rejected: {best.get('reason')}")
             time.sleep(0.2)
         raise DemoError("The demo model did not get ready in time; its page shows the step.")
 
-    def _model_state(self) -> str | None:
-        """The best state of any of the model's versions; None where there is no such model."""
+    def _best_version(self) -> dict[str, Any]:
+        """The version nearest to serving; empty where there is no such model or no right to it."""
         headers = {}
         if self.known.get("api_key"):
             headers["Authorization"] = f"Bearer {self.known['api_key']}"
@@ -144,11 +145,11 @@ class Demo:
             f"{self.url}/api/v1/models/{MODEL}/versions", headers=headers, timeout=TIMEOUT
         )
         if answer.status_code in (401, 403, 404):
-            return None
+            return {}
         if answer.status_code != 200:
             raise refusal("Asking for the model", answer)
-        states = {version["state"] for version in answer.json()["results"]}
-        return next((one for one in ("ready", "scanning", "rejected") if one in states), None)
+        versions: list[dict[str, Any]] = answer.json()["results"]
+        return min(versions, key=lambda one: NEARNESS.index(one["state"]), default={})
 
     def _post(self, route: str, **content: Any) -> requests.Response:
         return self.session.post(f"{self.url}/api/v1/{route}", timeout=TIMEOUT, **content)

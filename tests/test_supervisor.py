@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from config.process import NOBODY
+from config.supervisor import installation as supervised
+from config.supervisor.supervisor import greeting
 from tests.installations import ROOT, Installation, alive, children_of, wait_for
 
 pytestmark = pytest.mark.timeout(240)
@@ -48,6 +50,15 @@ def test_the_printed_curl_answers(installation: Installation) -> None:
     assert shutil.which("curl"), "curl is needed to try what is printed"
     done = subprocess.run(["bash", "-c", found.group(1)], capture_output=True, check=True)
     assert json.loads(done.stdout)["predictions"] == FLOWERS
+
+
+def test_a_demo_that_stopped_half_way_still_gets_a_greeting(tmp_path: Path) -> None:
+    (tmp_path / "demo.json").write_text('{"email": "a@example.com", "password": "p"}')
+    one = supervised.Installation(tmp_path, "127.0.0.1", 8000, 2, 8, tmp_path / "jail.sock")
+    printed = greeting(one)
+    assert "http://127.0.0.1:8000" in printed
+    assert "a@example.com" in printed
+    assert "curl" not in printed
 
 
 def test_scripts_find_the_demo_in_a_closed_file(installation: Installation) -> None:

@@ -234,14 +234,18 @@ class Supervisor:
 
 
 def greeting(installation: Installation) -> str:
-    """What is printed when all is up: the address, and how to get an answer from the demo."""
+    """What is printed when all is up: the address, and how to get an answer from the demo.
+
+    Whatever of the demo is missing, because a step of it was refused, is left out.
+    """
     demo = private.read_json(installation.home / "demo.json")
     lines = ["", f"  Slipway is live at {installation.url}   (Ctrl-C stops it)", ""]
-    if demo.get("api_key"):
+    if "password" in demo:
+        lines.append(f"  Log in     {demo['email']}   {demo['password']}")
+    if "api_key" in demo:
+        lines += [f"  API key    {demo['api_key']}", ""]
+    if "model" in demo:
         lines += [
-            f"  Log in     {demo['email']}   {demo['password']}",
-            f"  API key    {demo['api_key']}",
-            "",
             f"  curl -s {installation.url}/api/v1/models/{demo['model']}/predict \\",
             f"    -H 'Authorization: Bearer {demo['api_key']}' \\",
             "    -H 'Content-Type: application/json' \\",
