@@ -11,12 +11,13 @@ buffer that another object still points into.
 from __future__ import annotations
 
 import collections
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from jail import arrays, native_state
+from jail import arrays, native_state, validators
 from jail.arrays import damaged
 from jail.globals import ArrayHeader, allow_list
 from jail.refusal import Refused
@@ -271,6 +272,23 @@ def _fill_masked(array: Any, state: Any) -> None:
     array.__setstate__((*checked, mask, fill))
 
 
+def _partial(_assembly: Assembly, cls: Any, args: tuple[Any, ...]) -> Any:
+    if len(args) != 1 or args[0] is not validators.numbers_check():
+        raise Refused(
+            f"The file calls functools.partial of {name_of(args[0]) if args else 'nothing'}, which "
+            "no model needs.",
+            "unsafe_call",
+        )
+    return cls(args[0])
+
+
+def _fill_partial(partial: Any, state: Any) -> None:
+    if type(state) is not tuple or len(state) != 4 or state[3]:
+        raise damaged("a functools.partial")
+    validators.check_partial(*state[:3])
+    partial.__setstate__((*state[:3], None))
+
+
 def _dtype(_assembly: Assembly, _function: Any, args: tuple[Any, ...]) -> Any:
     return arrays.new_dtype(args)
 
@@ -295,6 +313,7 @@ def _stand_ins() -> dict[Any, Maker]:
     plain |= {bytearray: _bytearray, collections.defaultdict: _default_dict}
     plain |= {multiarray._reconstruct: _blank_array, np.dtype: _dtype, multiarray.scalar: _scalar}
     plain |= {numeric._frombuffer: _from_buffer, masked._mareconstruct: _blank_masked}
+    plain[functools.partial] = _partial
     return plain
 
 
@@ -327,6 +346,7 @@ def _numbers_of(cls: Any, args: tuple[Any, ...]) -> Any:
 _FILLERS: dict[type, Callable[[Any, Any], None]] = {
     np.ndarray: _fill_array,
     np.ma.MaskedArray: _fill_masked,
+    functools.partial: _fill_partial,
 }
 
 

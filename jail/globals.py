@@ -79,6 +79,7 @@ MAKERS: dict[str, str] = {
     "_codecs": "encode",
     "collections": "OrderedDict defaultdict Counter",
     "copyreg": "_reconstructor",
+    "functools": "partial",
     "numpy": "ndarray dtype",
     "numpy.ma": "MaskedArray",
     "numpy.ma.core": "_mareconstruct MaskedArray",
@@ -137,6 +138,7 @@ VALUES: dict[str, str] = {
         "homogeneity_score mutual_info_score normalized_mutual_info_score rand_score "
         "v_measure_score"
     ),
+    "sklearn.utils.validation": "check_array",
     "sklearn.metrics.pairwise": (
         "additive_chi2_kernel chi2_kernel cosine_distances cosine_similarity euclidean_distances "
         "haversine_distances laplacian_kernel linear_kernel manhattan_distances "

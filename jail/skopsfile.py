@@ -30,7 +30,7 @@ MAX_ENTRIES = 200_000
 MAX_SCHEMA = 512 << 20
 MAX_HEADER = 10_000
 ENCRYPTED = 0x1
-CALLING = {"OperatorFuncNode", "MethodNode", "PartialNode", "ConstructorFromReduceNode"}
+CALLING = {"OperatorFuncNode", "MethodNode", "ConstructorFromReduceNode"}
 """Loaders that call or look up what the file names."""
 CONTAINERS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 
@@ -187,6 +187,7 @@ class _Reader:
             "SliceNode": self._slice,
             "BytesNode": self._bytes,
             "BytearrayNode": self._bytes,
+            "PartialNode": self._partial,
             "TypeNode": self._named,
             "FunctionNode": self._named,
             "ObjectNode": self._object,
@@ -284,6 +285,12 @@ class _Reader:
         if state:
             self.assembly.fill(instance, state)
         return instance
+
+    def _partial(self, node: Node) -> Any:
+        content = {name: self.build(part) for name, part in node["content"].items()}
+        made = self.assembly.make(find("functools", "partial"), (content["func"],))
+        self.assembly.fill(made, (content["func"], content["args"], content["kwds"], None))
+        return made
 
     def _array(self, node: Node) -> Any:
         cls = self._find(node)

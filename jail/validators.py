@@ -284,13 +284,36 @@ def _spline(state: dict[str, Any], _name: str) -> None:
     require(is_array(coefficients, kinds="f") and len(coefficients) >= count, "a spline's terms")
 
 
+def numbers_check() -> Any:
+    """scikit-learn's own check of numbers, which histogram boosters hold as a partial."""
+    from sklearn.utils.validation import check_array
+
+    return check_array
+
+
+def check_partial(function: Any, args: Any, keywords: Any) -> None:
+    """The one partial that models hold: `check_array` told which dtypes and gaps to accept."""
+    require(function is numbers_check() and args == (), "a functools.partial of something else")
+    known = {"dtype", "ensure_all_finite", "force_all_finite"}
+    require(type(keywords) is dict and known.issuperset(keywords), "a functools.partial's options")
+    dtypes = keywords.get("dtype", [])
+    require(type(dtypes) is list, "a functools.partial's dtypes")
+    require(
+        all(each in (np.float32, np.float64) for each in dtypes), "a functools.partial's dtypes"
+    )
+    flags = (keywords[name] for name in keywords if name != "dtype")
+    require(all(type(flag) in {bool, str} for flag in flags), "a functools.partial's options")
+
+
 def _function(state: dict[str, Any], _name: str) -> None:
     from jail.globals import allow_list
 
     allowed = allow_list().transforms
     for attribute in ("func", "inverse_func"):
         function = state.get(attribute)
-        if function is not None and not any(function is each for each in allowed):
+        if type(function) is functools.partial:
+            check_partial(function.func, function.args, function.keywords)
+        elif function is not None and not any(function is each for each in allowed):
             raise Refused(
                 f"FunctionTransformer.{attribute} is not one of NumPy's elementwise functions.",
                 "custom_code",
