@@ -23,7 +23,7 @@ from onnx import TensorProto, helper
 from sklearn.linear_model import LogisticRegression
 
 from common.jail import Inspection, Jail, JailBudget, JailError, JailRefused
-from jail.tests.families import fitted
+from jail.tests.roster import fitted
 from jail.tests.test_hold_raw_pickles import Calls
 
 FLOAT = TensorProto.FLOAT

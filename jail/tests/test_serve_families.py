@@ -12,7 +12,7 @@ import pytest
 
 from common.jail import Inspection, Jail
 from common.runtime import Batch, Outputs
-from jail.tests.families import FAMILIES, fitted
+from jail.tests.roster import FAMILIES, fitted
 
 
 def as_batch(signature: dict[str, Any], rows: Any) -> Batch:
