@@ -145,6 +145,33 @@ def _exercise() -> None:
         to_onnx(model, rows[:1].astype(np.float32))
 
 
+def _exercise_frames() -> None:
+    """Named columns and texts go through libraries of their own (pandas, narwhals, re)."""
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    frame = pd.DataFrame({"n": [1.0, None, 3.0, 4.0], "s": ["a", "b", None, "a"]})
+    labels = [0, 1, 0, 1]
+    prepare = make_column_transformer(
+        (SimpleImputer(), ["n"]), (OneHotEncoder(handle_unknown="ignore"), ["s"])
+    )
+    for model, rows in (
+        (make_pipeline(prepare, LogisticRegression()), frame),
+        (
+            make_pipeline(TfidfVectorizer(), LogisticRegression()),
+            ["good day", "bad day", "good night", "bad night"],
+        ),
+    ):
+        model.fit(rows, labels)
+        model.predict(rows)
+        repr(model)
+
+
 def warm_sklearn() -> None:
     """Make this process the parent of children that load, answer and compile."""
     load_locale()
@@ -154,6 +181,7 @@ def warm_sklearn() -> None:
         _import_all_sklearn()
         _build_allow_list()
         _exercise()
+        _exercise_frames()
 
 
 def warm_onnx() -> None:
