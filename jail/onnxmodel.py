@@ -1,0 +1,214 @@
+"""A compiled model in onnxruntime, answering in the same form as the original.
+
+Used by the second jail and by the web process, so it needs numpy and onnxruntime alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jail.batch import Array, Batch, Outputs
+
+# The wheel phones home from its import on unless this stands in the environment by then.
+if "onnxruntime" in sys.modules and os.environ.get("ORT_DISABLE_TELEMETRY") != "1":
+    raise RuntimeError("onnxruntime was imported before ORT_DISABLE_TELEMETRY=1 was set.")
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime  # noqa: E402 - after the variable above
+
+LC_ALL_MASK = 0x1FBF
+DTYPES: dict[str, Any] = {
+    "float32": np.float32,
+    "float64": np.float64,
+    "int64": np.int64,
+    "bool": np.bool_,
+    "string": object,
+}
+MISSING_TEXT = "\ue000missing"
+"""Stands for a missing text: of the private use area, so that no category equals it."""
+MAX_CELLS = 4_000_000
+"""Characters in one run over texts, as rows times the longest: the graph pads each row to it."""
+
+Feed = Callable[[Batch], Array]
+
+
+def _load_locale() -> None:
+    """Have libc know C.UTF-8 before a graph that changes case asks for it by name."""
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.newlocale.restype = ctypes.c_void_p
+        libc.newlocale.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+        libc.newlocale(LC_ALL_MASK, b"C.UTF-8", None)
+
+
+_load_locale()
+
+
+class OnnxModel:
+    """A session fed by a plan. One may be shared by threads.
+
+    signature  as `infer_signature` or `onnx_signature` made it
+    plan       {"inputs": [{"name", "dtype", "from", …}], "outputs": {"predict": …}}
+
+    Raises RuntimeError (onnxruntime's own kinds) where the graph can't be loaded.
+    """
+
+    def __init__(
+        self,
+        data: bytes | str | Path,
+        signature: dict[str, Any],
+        plan: dict[str, Any],
+        *,
+        threads: int = 1,
+    ) -> None:
+        graph = data if isinstance(data, bytes) else Path(data).read_bytes()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = 4
+        self._session = onnxruntime.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"]
+        )
+        self._feeds = [(put["name"], _feed(put)) for put in plan["inputs"]]
+        self._task = signature["task"]
+        self._outputs = {output["name"]: output for output in signature["outputs"]}
+        self._classes: list[Any] = signature.get("classes") or []
+        names = plan["outputs"]
+        self._answer = "transform" if self._task == "transform" else "predict"
+        self._predict: str = names.get("predict") or names["transform"]
+        proba = "predict_proba" in self._outputs
+        self._proba: str | None = names.get("predict_proba") if proba else None
+        self._texts = any(put["dtype"] == "string" for put in plan["inputs"])
+
+    def predict(
+        self, batch: Batch, *, proba: bool = True, run_options: Any | None = None
+    ) -> Outputs:
+        """Answer for the rows; without `proba` the probabilities are left out.
+
+        Raises ValueError or RuntimeError where the graph can't answer these rows, and when
+        `run_options.terminate` was set meanwhile.
+        """
+        if self._texts and batch.rows > 1:
+            parts = [self._run(part, proba, run_options) for part in _portions(batch)]
+            return parts[0] if len(parts) == 1 else _joined(parts)
+        return self._run(batch, proba, run_options)
+
+    def _run(self, batch: Batch, proba: bool, run_options: Any | None) -> Outputs:
+        names = [self._predict]
+        if proba and self._proba is not None:
+            names.append(self._proba)
+        found = self._session.run(
+            names, {name: feed(batch) for name, feed in self._feeds}, run_options
+        )
+        predicted = self._shaped(found[0], batch.rows)
+        return Outputs(predicted, self._probabilities(found[1]) if len(found) > 1 else None)
+
+    def _shaped(self, values: Any, rows: int) -> Array:
+        """Answers in the dtype and shape of the signature."""
+        output = self._outputs[self._answer]
+        array = np.asarray(values)
+        array = array.reshape(rows, -1) if len(output["shape"]) == 2 else array.reshape(rows)
+        datatype = output["datatype"]
+        if datatype == "BYTES":
+            return array.astype(str).astype(object)
+        return array.astype({"FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_}[datatype])
+
+    def _probabilities(self, values: Any) -> Array:
+        """(rows, classes), also from a list of mappings or one column for the second class."""
+        if isinstance(values, list) and values and isinstance(values[0], dict):
+            return np.array([[row[c] for c in self._classes] for row in values], dtype=np.float64)
+        array = np.asarray(values, dtype=np.float64)
+        if array.ndim == 1 or array.shape[1] == 1:
+            second = array.reshape(-1)
+            return np.column_stack([1 - second, second])
+        return array
+
+
+def _feed(put: dict[str, Any]) -> Feed:
+    """How one graph input is filled from a batch."""
+    source, dtype = put["from"], DTYPES[put["dtype"]]
+    flat = put.get("rank") == 1
+    shape = (-1,) if flat else (-1, 1)
+    if source == "matrix":
+        return lambda batch: _matrix(batch, dtype).reshape(-1) if flat else _matrix(batch, dtype)
+    if put["dtype"] != "string":
+        return lambda batch: _column(batch, source).astype(dtype).reshape(shape)
+    prepare = _preparation(put)
+    if source == "text":
+        return lambda batch: np.array([prepare(t) for t in batch.texts or []], object).reshape(
+            shape
+        )
+    missing = put.get("missing", MISSING_TEXT)
+    return lambda batch: np.array(
+        [missing if value is None else prepare(value) for value in _column(batch, source)], object
+    ).reshape(shape)
+
+
+def _matrix(batch: Batch, dtype: Any) -> Array:
+    if batch.matrix is None:
+        raise ValueError("The model takes rows of numbers.")
+    return batch.matrix.astype(dtype, copy=False)
+
+
+def _column(batch: Batch, name: str) -> Array:
+    if batch.columns is None or name not in batch.columns:
+        raise ValueError(f"The rows have no column {name!r}.")
+    return batch.columns[name]
+
+
+def _preparation(put: dict[str, Any]) -> Callable[[str], str]:
+    """What scikit-learn's vectorizers do to a text before they look for words in it.
+
+    Python's own lower() and decomposition: onnxruntime's go by locale and miss some letters.
+    """
+    accents = {"unicode": _without_accents, "ascii": _ascii}.get(put.get("strip_accents") or "")
+    if put.get("lowercase"):
+        return (lambda text: accents(text.lower())) if accents else str.lower
+    return accents or str
+
+
+def _without_accents(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+def _ascii(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).encode("ASCII", "ignore").decode("ASCII")
+
+
+def _portions(batch: Batch) -> Iterator[Batch]:
+    """The batch in runs of at most MAX_CELLS: one long text must not pad a thousand short ones."""
+    lengths = _text_lengths(batch)
+    start, longest = 0, 0
+    for row, length in enumerate(lengths):
+        longest = max(longest, length)
+        if row > start and longest * (row - start + 1) > MAX_CELLS:
+            yield batch.take(slice(start, row))
+            start, longest = row, length
+    yield batch.take(slice(start, batch.rows)) if start else batch
+
+
+def _text_lengths(batch: Batch) -> list[int]:
+    if batch.texts is not None:
+        return [len(text) for text in batch.texts]
+    texts = [values for values in (batch.columns or {}).values() if values.dtype == object]
+    return [max(len(value or "") for value in row) for row in zip(*texts, strict=True)]
+
+
+def _joined(parts: list[Outputs]) -> Outputs:
+    probas = [part.predict_proba for part in parts if part.predict_proba is not None]
+    return Outputs(
+        np.concatenate([part.predict for part in parts]),
+        np.concatenate(probas) if probas else None,
+    )
