@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth import admin as groups  # registers Group, which nothing here uses
 from django.contrib.auth import password_validation
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse  # noqa: TID251  the admin is a page
@@ -27,6 +28,9 @@ from common.admin import ReadOnlyAdmin
 from common.errors import DomainError
 
 
+admin.site.unregister(groups.Group)
+
+
 class PasswordForm(forms.Form):
     """A password that an operator sets for somebody."""
 
@@ -34,7 +38,7 @@ class PasswordForm(forms.Form):
         strip=False,
         max_length=MAX_LENGTH,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Tell it to its owner on a safe way, and that they should change it.",
+        help_text="Tell it to its owner by a safe way; they should change it then.",
     )
 
 
@@ -42,6 +46,7 @@ class UserAddForm(forms.ModelForm[User]):
     """What makes an account: the same as at the front door."""
 
     email = forms.CharField(max_length=254, widget=UnfoldAdminTextInputWidget())
+    full_name = forms.CharField(max_length=200, required=False, widget=UnfoldAdminTextInputWidget())
     password = forms.CharField(
         strip=False,
         max_length=MAX_LENGTH,

@@ -11,7 +11,7 @@ from accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from common import clock
 from common.errors import DomainError
 
-EXPIRIES = {"30": "in 30 days", "90": "in 90 days", "365": "in a year", "": "never"}
+EXPIRIES = {"30": "in 30 days", "90": "in 90 days", "365": "in a year", "never": "never"}
 
 
 class PasswordField(forms.CharField):
@@ -69,12 +69,10 @@ class PasswordForm(forms.Form):
 
 class KeyForm(forms.Form):
     name = forms.CharField(max_length=100, help_text="Where it is used, to tell it from others.")
-    expires = forms.ChoiceField(
-        label="Ends", choices=list(EXPIRIES.items()), required=False, initial="90"
-    )
+    expires = forms.ChoiceField(label="Ends", choices=list(EXPIRIES.items()), initial="90")
     scopes = forms.MultipleChoiceField(
         label="May",
-        choices=list(scopes.DESCRIPTIONS.items()),
+        choices=[(name, f"{text} ({name})") for name, text in scopes.DESCRIPTIONS.items()],
         initial=scopes.DEFAULT_KEY_SCOPES,
         widget=forms.CheckboxSelectMultiple,
     )
@@ -82,7 +80,7 @@ class KeyForm(forms.Form):
     def expires_at(self) -> datetime | None:
         """The moment chosen under "Ends"; None for never."""
         days = self.cleaned_data["expires"]
-        return clock.now() + timedelta(days=int(days)) if days else None
+        return None if days == "never" else clock.now() + timedelta(days=int(days))
 
 
 def add_error(form: forms.Form, error: DomainError) -> None:

@@ -39,7 +39,9 @@ def act(console: Client, table: str, action: str, *rows: object) -> None:
 def test_the_console_asks_for_e_mail_and_password(olga: User) -> None:
     client = Client()
     client.post("/admin/login/", {"username": olga.email, "password": PASSWORD})
-    assert client.get("/admin/").status_code == 200
+    front = client.get("/admin/")
+    assert front.status_code == 200
+    assert "Groups" not in front.content.decode()  # there is one right: to be an operator
 
 
 @pytest.mark.parametrize("table", TABLES)

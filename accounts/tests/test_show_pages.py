@@ -133,11 +133,17 @@ def test_a_new_key_is_shown_this_once(browser: Client, alice: User) -> None:
     assert shown[0] not in again
 
 
+def test_a_key_may_never_end(browser: Client) -> None:
+    form = {"name": "laptop", "scopes": ["predict"], "expires": "never"}
+    assert browser.post("/keys", form).status_code == 200
+    assert ApiKey.objects.get().expires_at is None
+
+
 @pytest.mark.parametrize(
     "wrong", [{"name": ""}, {"scopes": []}, {"scopes": ["fly"]}, {"expires": "7"}]
 )
 def test_a_wrong_key_form_comes_back(browser: Client, wrong: dict[str, object]) -> None:
-    form = {"name": "laptop", "scopes": ["predict"], "expires": ""} | wrong
+    form = {"name": "laptop", "scopes": ["predict"], "expires": "never"} | wrong
     response = browser.post("/keys", form)
     assert response.status_code == 400
     assert 'role="alert"' in response.content.decode()
