@@ -85,7 +85,7 @@ def _describe(job: Job, model: Any, request: Head) -> Head:
     from jail.signature import infer_signature
 
     job.running("signature")
-    signature: Head = infer_signature(model)
+    signature: Head = as_json(infer_signature(model))
     example = example_batch(signature, request.get("example"))
     seed = bytes.fromhex(request["sha256"])
     probes = make_probes(model, signature, seed=seed, example=example, rows=PROBES)
