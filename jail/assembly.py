@@ -108,7 +108,8 @@ class Assembly:
     def finish(self) -> None:
         """Raises Refused when an object of compiled code never got its state."""
         for value in self._open.values():
-            if type(value) in native_state.fillers():
+            fill = native_state.fillers().get(type(value), native_state.fill_nothing)
+            if fill is not native_state.fill_nothing:
                 raise damaged(f"{name_of(value)} without a state")
 
 

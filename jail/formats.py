@@ -120,7 +120,8 @@ def _is_pickle(head: bytes) -> bool:
                 break
     except Exception:  # noqa: BLE001 - arbitrary bytes make pickletools raise anything
         return False
-    return seen[-1:] == ["STOP"] or ("GLOBAL" in seen or "MARK" in seen[1:] or "PUT" in seen)
+    telling = {"GLOBAL", "PUT", "BINPUT"}
+    return seen[-1:] == ["STOP"] or not telling.isdisjoint(seen) or "MARK" in seen[1:]
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

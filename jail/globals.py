@@ -105,7 +105,8 @@ VALUES: dict[str, str] = {
     "builtins": "int float str bool",
     "numpy": (
         "float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool bool_ "
-        f"str_ object_ complex64 complex128 intp mean median max min amax amin sum {_FLOAT_UFUNCS}"
+        "str_ object_ number integer floating generic complex64 complex128 intp "
+        f"mean median max min amax amin sum {_FLOAT_UFUNCS}"
     ),
     "numpy._core.fromnumeric": "mean max min amax amin sum",
     "numpy.lib._function_base_impl": "median",

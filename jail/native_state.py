@@ -118,7 +118,8 @@ def _fill_metric(metric: Any, state: Any) -> None:
     metric.__setstate__(state)
 
 
-def _fill_nothing(_instance: Any, state: Any) -> None:
+def fill_nothing(_instance: Any, state: Any) -> None:
+    """The multinomial loss: older versions pass an empty state, newer ones none."""
     require(state in (None, ()), "a loss with a state")
 
 
@@ -137,7 +138,7 @@ def fillers() -> dict[type, Fill]:
     table: dict[type, Fill] = {
         _module("sklearn.tree._tree").Tree: _fill_tree,
         predictor: _fill_predictor,
-        _module("sklearn._loss._loss").CyHalfMultinomialLoss: _fill_nothing,
+        _module("sklearn._loss._loss").CyHalfMultinomialLoss: fill_nothing,
     }
     for cls in _named("sklearn.metrics._dist_metrics"):
         if isinstance(cls, type):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -140,6 +141,8 @@ def _schema(archive: zipfile.ZipFile) -> Node:
         raise Refused("The model is nested too deeply.", "too_deep") from None
     except ValueError as error:
         raise damaged(f"schema.json is not JSON: {error}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        raise damaged(f"the ZIP archive: {error}") from None
     if not isinstance(schema, dict) or schema.get("protocol") not in PROTOCOLS:
         raise Refused(
             "The skops file is of a version this server does not read; save it again with skops "

@@ -36,10 +36,8 @@ def compression_of(head: bytes) -> str | None:
     for prefix, name in PREFIXES.items():
         if head.startswith(prefix):
             return name
-    # RFC 1950: deflate with a 32 KB window, and the two bytes are a multiple of 31.
-    if len(head) > 1 and head[0] == 0x78 and int.from_bytes(head[:2], "big") % 31 == 0:
-        return "zlib"
-    return None
+    # RFC 1950: deflate, a 32 KB window, no preset dictionary, one of four levels.
+    return "zlib" if head[:2] in {b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"} else None
 
 
 def truncated() -> Refused:
