@@ -1,78 +1,147 @@
-"""How estimators are put together: pipelines, searches, column transformers, text vectorisers."""
+"""How fitted estimators are put together: what holds what, and the ways a row takes through them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 
-def is_a(model: Any, *names: str) -> bool:
-    """Whether one of the model's classes has one of these names: spares importing them all."""
-    return any(cls.__name__ in names for cls in type(model).__mro__)
+VECTORIZERS = frozenset({"CountVectorizer", "TfidfVectorizer", "HashingVectorizer"})
+ENCODERS = frozenset({"OneHotEncoder", "OrdinalEncoder", "TargetEncoder"})
+IMPUTERS = frozenset({"SimpleImputer", "KNNImputer", "IterativeImputer"})
+HISTOGRAM_TREES = frozenset({"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"})
+TREE_ENSEMBLES = frozenset(
+    {
+        "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier",
+        "ExtraTreeRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
+        "GradientBoostingClassifier", "GradientBoostingRegressor", "IsolationForest",
+        "RandomForestClassifier", "RandomForestRegressor",
+    }
+)  # fmt: skip
+"""scikit-learn's own trees, which cast their rows to float32 before they compare."""
+
+MAX_WAYS = 64
+# Where the fitted parts of an estimator are; the unfitted templates beside them say nothing.
+PARTS = (
+    "steps", "transformers_", "transformer_list", "best_estimator_", "estimators_", "estimator_",
+    "final_estimator_", "calibrated_classifiers_", "estimator", "regressor_", "classifier_",
+    "transformer_", "_preprocessor", "kernel_", "base_estimator_", "initial_estimator_", "init_",
+)  # fmt: skip
+
+
+def kind(part: Any) -> str:
+    """The name of the part's class."""
+    return type(part).__name__
 
 
 def unwrapped(model: Any) -> Any:
     """The estimator that answers: a search's best one, else the model itself."""
-    while is_a(model, "BaseSearchCV") and hasattr(model, "best_estimator_"):
+    while hasattr(model, "best_estimator_"):
         model = model.best_estimator_
     return model
 
 
-def steps_of(model: Any) -> list[Any]:
-    """The chain a row passes through, nested pipelines and searches laid flat."""
+def walk(model: Any) -> Iterator[Any]:
+    """The model and every fitted estimator inside of it, each once, outer ones first."""
+    seen: set[int] = set()
+    todo = [model]
+    while todo:
+        part = todo.pop(0)
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, list | tuple):
+            todo += part
+        elif isinstance(part, np.ndarray):
+            todo += part.ravel().tolist() if part.dtype.kind == "O" else []
+        elif hasattr(part, "get_params") or kind(part) == "_CalibratedClassifier":
+            yield part
+            state = vars(part)
+            names = [name for name in PARTS if name in state]
+            # `estimator` is a template wherever the fitted ones stand beside it.
+            if kind(part) != "_CalibratedClassifier":
+                names = [name for name in names if name != "estimator"]
+            todo += [state[name] for name in names]
+
+
+def flat_steps(model: Any) -> list[Any]:
+    """The chain of a pipeline, nested pipelines laid flat; anything else is a chain of one."""
     model = unwrapped(model)
-    if not is_a(model, "Pipeline"):
+    if kind(model) != "Pipeline":
         return [model]
-    chain: list[Any] = []
-    for _, step in model.steps:
-        if step is not None and not isinstance(step, str):  # "passthrough"
-            chain += steps_of(step)
-    return chain
+    return [
+        inner
+        for _, step in model.steps
+        if step is not None and not isinstance(step, str)
+        for inner in flat_steps(step)
+    ]
 
 
-def is_vectoriser(step: Any) -> bool:
-    """Whether the step takes texts."""
-    if is_a(step, "FeatureUnion"):
+def paths(model: Any) -> Iterator[list[Any]]:
+    """The chains of steps a row may take from the input to an answer, as lists of estimators.
+
+    Unions, votes and stacks fork; a column transformer stays one step.
+    """
+    ways: list[list[Any]] = [[]]
+    for step in flat_steps(model):
+        ways = [[*way, *branch] for way in ways for branch in _branches(step)][:MAX_WAYS]
+    yield from ways
+
+
+def _branches(step: Any) -> list[list[Any]]:
+    name = kind(step)
+    if name == "FeatureUnion":
         parts = [part for _, part in step.transformer_list if not isinstance(part, str)]
-        return bool(parts) and all(is_vectoriser(steps_of(part)[0]) for part in parts)
-    return is_a(step, "CountVectorizer", "TfidfVectorizer", "HashingVectorizer")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One transformer of a column transformer and the names of the columns it takes."""
-
-    chain: list[Any]
-    columns: list[str]
-
-
-def column_parts(transformer: Any, names: list[str]) -> Iterator[Part]:
-    """The parts of a fitted column transformer that use their columns."""
-    places = transformer._transformer_to_input_indices
-    for name, step, _ in transformer.transformers_:
-        columns = [names[i] for i in places[name]]
-        if isinstance(step, str):
-            if step != "drop" and columns:
-                yield Part([], columns)
-        elif columns:
-            yield Part(steps_of(step), columns)
+        return [way for part in parts for way in paths(part)] or [[]]
+    if name in {"VotingClassifier", "VotingRegressor"}:
+        return [way for part in step.estimators_ for way in paths(part)]
+    if name in {"StackingClassifier", "StackingRegressor"}:
+        parts = [part for part in step.estimators_ if not isinstance(part, str)]
+        return [[*way, step] for part in parts for way in paths(part)]
+    if name == "CalibratedClassifierCV":
+        parts = [each.estimator for each in step.calibrated_classifiers_]
+        return [[*way, step] for part in parts[:1] for way in paths(part)]
+    if name == "TransformedTargetRegressor":
+        return list(paths(step.regressor_))
+    if name in HISTOGRAM_TREES and getattr(step, "_preprocessor", None) is not None:
+        return [[step._preprocessor, step]]
+    return [[step]]
 
 
 def feature_names(model: Any) -> list[str] | None:
-    """The names of the data frame the model was fitted with, or None."""
-    names = getattr(model, "feature_names_in_", None)
-    return None if names is None else [str(name) for name in names]
+    """The names of the data frame that the model was fitted with, or None."""
+    for part in (unwrapped(model), flat_steps(model)[0]):
+        names = getattr(part, "feature_names_in_", None)
+        if names is not None:
+            return [str(name) for name in names]
+    return None
 
 
-def trees_of(model: Any) -> Iterator[Any]:
-    """Every tree structure inside a tree, a forest, a boosting or a bagging of trees."""
-    if hasattr(model, "tree_"):
-        yield model.tree_
-        return
-    estimators = getattr(model, "estimators_", None)
-    if estimators is None:
-        return
-    flat = estimators.ravel() if hasattr(estimators, "ravel") else estimators
-    for estimator in flat:
-        yield from trees_of(unwrapped(estimator))
+def feature_count(model: Any) -> int | None:
+    """How many features the model takes, as far as it says."""
+    for part in (unwrapped(model), flat_steps(model)[0]):
+        count = getattr(part, "n_features_in_", None)
+        if isinstance(count, int | np.integer) and count > 0:
+            return int(count)
+    return None
+
+
+def takes_missing(steps: list[Any]) -> bool:
+    """Whether a missing number can go through the chain of steps to an answer."""
+    for step in steps:
+        if kind(step) in IMPUTERS:
+            return True
+        if not _lets_missing_through(step):
+            return False
+    return bool(steps)
+
+
+def _lets_missing_through(step: Any) -> bool:
+    """scikit-learn's own tag."""
+    from sklearn.utils import get_tags
+
+    try:
+        return bool(get_tags(step).input_tags.allow_nan)
+    except (AttributeError, TypeError, ValueError):
+        return False  # a meta-estimator whose parts can't be asked

@@ -74,5 +74,6 @@ def check_plan(claimed: Any) -> dict[str, Any]:
         _require(isinstance(each, dict) and _name(each.get("name")), "a plan's input has no name")
         _require(each.get("dtype") in GRAPH_DTYPES, "a plan's input has no known dtype")
         _require(_name(each.get("from")), "a plan's input comes from nowhere")
-    _require(isinstance(outputs, dict) and _name(outputs.get("predict")), "a plan has no outputs")
+    named = isinstance(outputs, dict) and (outputs.get("predict") or outputs.get("transform"))
+    _require(_name(named), "a plan has no outputs")
     return dict(json.loads(json.dumps(claimed, allow_nan=False)))

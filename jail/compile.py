@@ -102,6 +102,7 @@ def _compile(model: Any, signature: dict[str, Any], *, wide: bool) -> Compiled:
                 narrow = [{**put, "dtype": _narrowed(put["dtype"])} for put in inputs]
                 twin = _convert(model, [(put["name"], _onnx_type(put)) for put in narrow])
             precision.widen(proto, twin, model)
+        precision.route_missing(proto, model)
     _strip_zipmap(proto.graph)
     _check_result(proto, wide=wide)
     outputs = _outputs(proto.graph, signature)

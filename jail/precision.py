@@ -53,7 +53,38 @@ def widen(wide: Any, narrow: Any | None, model: Any) -> None:
         else:
             raise NotCompilable("Its trees could not be told apart in the converted graph.")
         _cast_scores(graph, node)
+    for opset in wide.opset_import:
+        if opset.domain == "ai.onnx.ml":
+            opset.version = max(opset.version, 3)  # the first with tensors of doubles
     _sort(graph)
+
+
+def route_missing(proto: Any, model: Any) -> None:
+    """Send missing values where scikit-learn's trees send them, which skl2onnx leaves out."""
+    from onnx import helper
+
+    known = list(_ways_of_missing(model))
+    for node in tree_nodes(proto.graph):
+        left = next((way for exact, way in known if _matching(node, [exact]) is not None), None)
+        if left is None or not left.any():
+            continue
+        name = "nodes_missing_value_tracks_true"
+        for attribute in [a for a in node.attribute if a.name == name]:
+            node.attribute.remove(attribute)
+        node.attribute.append(helper.make_attribute(name, left.astype(np.int64).tolist()))
+
+
+def _ways_of_missing(
+    model: Any,
+) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+    """(thresholds, whether a missing value goes left) of each ensemble and of each single tree."""
+    for part in anatomy.walk(model):
+        trees = [inner.tree_ for inner in anatomy.walk(part) if hasattr(inner, "tree_")]
+        if trees:
+            inner = [tree.children_left >= 0 for tree in trees]
+            thresholds = [np.where(i, t.threshold, 0.0) for i, t in zip(inner, trees, strict=True)]
+            ways = [i & (t.missing_go_to_left > 0) for i, t in zip(inner, trees, strict=True)]
+            yield np.concatenate(thresholds), np.concatenate(ways)
 
 
 def _attribute(node: Any, name: str) -> Any | None:
@@ -75,9 +106,7 @@ def _histogram_thresholds(model: Any) -> Iterator[np.ndarray[Any, Any]]:
             )
 
 
-def _matching(
-    node: Any, candidates: list[np.ndarray[Any, Any]]
-) -> np.ndarray[Any, Any] | None:
+def _matching(node: Any, candidates: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any] | None:
     """The candidate that this node's float32 thresholds are the rounded form of."""
     attribute = _attribute(node, "nodes_modes")
     leaf = np.array([mode == b"LEAF" for mode in attribute.strings]) if attribute else np.array([])
@@ -126,9 +155,7 @@ def _cast_scores(graph: Any, node: Any) -> None:
     place = 1 if node.op_type == "TreeEnsembleClassifier" else 0
     name = node.output[place]
     node.output[place] = f"{name}_as_float32"
-    graph.node.append(
-        helper.make_node("Cast", [node.output[place]], [name], to=TensorProto.DOUBLE)
-    )
+    graph.node.append(helper.make_node("Cast", [node.output[place]], [name], to=TensorProto.DOUBLE))
     for output in graph.output:
         if output.name == name:
             output.type.tensor_type.elem_type = TensorProto.DOUBLE
