@@ -68,11 +68,7 @@ ONNX_MODULES = (
 
 
 def _import_all(names: tuple[str, ...]) -> None:
-    import importlib.util as u
-
     for name in names:
-        if name.startswith("jail.") and u.find_spec(name) is None:
-            continue  # XXX
         importlib.import_module(name)
 
 
