@@ -1,4 +1,4 @@
-"""How fitted estimators are put together: what holds what, and the ways a row takes through them."""
+"""How fitted estimators are put together: what holds what, and the ways rows take through."""
 
 from __future__ import annotations
 

@@ -215,7 +215,7 @@ def _convert(model: Any, types: list[tuple[str, Any]]) -> Any:
         try:
             with quiet():
                 return to_onnx(model, initial_types=types, options=attempt, target_opset=TARGET)
-        except Exception as error:  # a converter may fail in any way; each means "not compilable"
+        except Exception as error:  # noqa: BLE001 - a converter may fail in any way
             failure = failure if failure and "zipmap" not in str(failure) else error
             if "zipmap" not in str(error):
                 break

@@ -27,7 +27,8 @@ SAFE = {
         "Abs Add And ArgMax ArgMin BatchNormalization Binarizer Cast CastLike Ceil Clip Compress "
         "Concat Constant ConstantOfShape CumSum Div Equal Erf Exp Expand Flatten Floor Gather "
         "GatherElements GatherND Gemm Greater GreaterOrEqual HardSigmoid Identity IsInf IsNaN "
-        "LeakyRelu Less LessOrEqual Log LpNormalization MatMul Max Mean Min Mod Mul Neg Not OneHot Or Pad Pow "
+        "LeakyRelu Less LessOrEqual Log LpNormalization MatMul Max Mean Min Mod Mul Neg Not "
+        "OneHot Or Pad Pow "
         "Range Reciprocal ReduceL1 ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceMin "
         "ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements Selu Shape "
         "Sigmoid Sign Slice Softmax Softplus Split Sqrt Squeeze StringNormalizer Sub Sum Tanh "
@@ -42,7 +43,7 @@ SAFE = {
 }
 KNOWN = {(domain, name) for domain, names in SAFE.items() for name in names.split()}
 LOOPS = {"If", "Loop", "Scan", "SequenceMap"}
-# The operators whose output can be far larger than their inputs, and the input that says how large.
+# Operators whose output can be far larger than their inputs, and the input that says how large.
 GROWING = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1, "Range": 1, "Pad": 1, "Resize": 3}
 ELEMENTS = {
     onnx.TensorProto.FLOAT: ("FP64", "float32"),
@@ -202,7 +203,7 @@ def _graph_inputs(
         raise Refused("The graph takes no input.", "unsupported")
     if len(inputs) == 1:
         only, shape = inputs[0], _shape(inputs[0])
-        datatype, dtype = _element(only)
+        _, dtype = _element(only)
         if dtype == "string" and (len(shape) == 1 or shape[1:] == [1]):
             tensor = _tensor("input", "BYTES", [-1], [{"name": "text", "dtype": "str"}])
             source = {"name": only.name, "dtype": dtype, "from": "text", "rank": len(shape)}

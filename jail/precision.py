@@ -169,7 +169,7 @@ def _replace_imputers(graph: Any, model: Any) -> None:
         for part in anatomy.walk(model)
         if anatomy.kind(part) == "SimpleImputer" and part.statistics_.dtype.kind in "fiu"
     ]
-    for place, node in enumerate(list(graph.node)):
+    for node in list(graph.node):
         if node.op_type != "Imputer":
             continue
         replaced = _attribute(node, "replaced_value_float")
