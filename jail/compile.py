@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from jail import anatomy, precision
+from jail import anatomy, mixing, precision
 from jail.columns import Column, columns_of
 from jail.native import quiet
 from jail.refusal import NotCompilable
@@ -34,6 +34,7 @@ TOKENS = {
     r"\w{1,}": WORD + "+",
     r"(?u)\w+": WORD + "+",
 }
+_MARGINS = frozenset({"LinearSVC", "RidgeClassifier", "RidgeClassifierCV"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def _compile(model: Any, signature: dict[str, Any], *, wide: bool) -> Compiled:
                 narrow = [{**put, "dtype": _narrowed(put["dtype"])} for put in inputs]
                 twin = _convert(model, [(put["name"], _onnx_type(put)) for put in narrow])
             precision.widen(proto, twin, model)
+            mixing.widen_mixed(proto)
         precision.route_missing(proto, model)
     _strip_zipmap(proto.graph)
     _check_result(proto, wide=wide)
@@ -211,15 +213,25 @@ def _convert(model: Any, types: list[tuple[str, Any]]) -> Any:
     options = _options(model)
     attempts = [{**options, id(model): {**options.get(id(model), {}), "zipmap": False}}, options]
     failure: Exception | None = None
+    _let_zipmap_pass()
     for attempt in attempts:
+        # The converter writes into the options it is given.
+        given = {key: dict(value) for key, value in attempt.items()}
         try:
             with quiet():
-                return to_onnx(model, initial_types=types, options=attempt, target_opset=TARGET)
+                return to_onnx(model, initial_types=types, options=given, target_opset=TARGET)
         except Exception as error:  # noqa: BLE001 - a converter may fail in any way
             failure = failure if failure and "zipmap" not in str(failure) else error
             if "zipmap" not in str(error):
                 break
     raise NotCompilable(_reason(failure)) from failure
+
+
+def _let_zipmap_pass() -> None:
+    """skl2onnx 1.20 hands `zipmap` on to LinearSVC inside of pipelines, and refuses it there."""
+    from skl2onnx.common import _registration
+
+    _registration._converter_pool["SklearnLinearSVC"]._options["zipmap"] = [True, False]
 
 
 def _options(model: Any) -> dict[int, dict[str, Any]]:
@@ -230,6 +242,9 @@ def _options(model: Any) -> dict[int, dict[str, Any]]:
             if pattern is None and re.search(r"\\[wWdDsSbB]|[^\x00-\x7f]", part.token_pattern):
                 raise NotCompilable(f"The token pattern {part.token_pattern!r} has no ONNX form.")
             options[id(part)] = {"tokenexp": pattern or part.token_pattern, "locale": "C.UTF-8"}
+        elif anatomy.kind(part) in _MARGINS:
+            # Otherwise the converter takes no doubles.
+            options[id(part)] = {"raw_scores": True}
         elif anatomy.kind(part).startswith("KNeighbors"):
             options[id(part)] = {"optim": "cdist"}
     return options
