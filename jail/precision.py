@@ -21,7 +21,7 @@ from jail.refusal import NotCompilable
 
 TREES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
 # What onnxruntime 1.32 has no double kernel for.
-FLOAT_ONLY = frozenset({"SVMRegressor", "LabelEncoder"})
+FLOAT_ONLY = frozenset({"SVMRegressor"})
 _FLOATS_TO_TENSORS = {
     "nodes_values", "nodes_hitrates", "base_values", "class_weights", "target_weights",
 }  # fmt: skip
