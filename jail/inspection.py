@@ -211,7 +211,10 @@ def as_json(report: Any) -> Any:
 def _plain(value: object) -> object:
     if isinstance(value, set | frozenset | tuple):
         return sorted(value)
-    return value.item() if isinstance(value, np.bool_ | np.number) else str(value)
+    if isinstance(value, np.generic):
+        plain: object = np.asarray(value).tolist()
+        return plain
+    return str(value)
 
 
 def versions() -> dict[str, str]:
