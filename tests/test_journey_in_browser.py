@@ -183,7 +183,7 @@ def test_an_upload_works_without_javascript(
 
 
 def test_a_wrong_value_is_named_in_the_playground(slipway: Installation, member: Visitor) -> None:
-    member.visit(f"/models/{slipway.demo['model']}/playground")
+    member.visit(f"/models/demo/{slipway.demo['model']}/playground")
     form = member.page.locator("form[hx-post]")
     form.evaluate("form => { form.noValidate = true; }")
     field = form.locator("input[type=number]").first
@@ -195,7 +195,7 @@ def test_a_wrong_value_is_named_in_the_playground(slipway: Installation, member:
 
 def test_models_are_found_while_one_types(slipway: Installation, member: Visitor) -> None:
     member.visit("/models")
-    name = slipway.demo["model"].rpartition("/")[2]
+    name = slipway.demo["model"]
     expect(member.page.locator("#found").get_by_role("link", name=name)).to_be_visible()
     member.page.get_by_label("Search").fill("nothing of that name")
     expect(member.page.get_by_text("Nothing found")).to_be_visible()
@@ -224,8 +224,8 @@ def test_a_strangers_pages_are_accessible(visitor: Visitor, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/models", "/models/upload", "/keys", "/profile", "/models/{model}",
-     "/models/{model}/versions/1", "/models/{model}/playground"],
+    ["/models", "/models/upload", "/keys", "/profile", "/models/demo/{model}",
+     "/models/demo/{model}/versions/1", "/models/demo/{model}/playground"],
 )  # fmt: skip
 def test_a_members_pages_are_accessible(slipway: Installation, member: Visitor, path: str) -> None:
     member.visit(path.format(model=slipway.demo["model"]))
