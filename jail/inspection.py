@@ -193,11 +193,12 @@ def _column(described: Mapping[str, Any], rng: np.random.Generator) -> Any:
     feature = described["features"][0]
     if feature.get("categories"):
         return rng.choice(np.array(feature["categories"], dtype=object), size=MANY_ROWS)
-    return {
-        "float": lambda: rng.normal(size=MANY_ROWS),
-        "int": lambda: rng.integers(0, 100, size=MANY_ROWS),
-        "bool": lambda: rng.integers(0, 2, size=MANY_ROWS).astype(bool),
-    }.get(feature["dtype"], lambda: np.array(["a"] * MANY_ROWS, dtype=object))()
+    if feature["dtype"] == "float":
+        return rng.normal(size=MANY_ROWS)
+    if feature["dtype"] in {"int", "bool"}:
+        whole = rng.integers(0, 2, size=MANY_ROWS)
+        return whole.astype(bool) if feature["dtype"] == "bool" else whole
+    return np.array(["a"] * MANY_ROWS, dtype=object)
 
 
 def as_json(report: Any) -> Any:
