@@ -84,7 +84,7 @@ class Assembly:
                 "unsafe_state",
             )
         self._note_version(state)
-        filler = _FILLERS.get(type(instance))
+        filler = _fillers().get(type(instance))
         if filler is None and isinstance(instance, np.dtype):
             filler = arrays.fill_dtype
         if filler is not None:
@@ -160,7 +160,7 @@ def _takes_state(value: Any) -> bool:
     """
     if type(value) is np.ndarray:
         return value.base is None
-    return isinstance(value, np.dtype) or type(value) in _FILLERS
+    return isinstance(value, np.dtype) or type(value) in _fillers()
 
 
 Maker = Callable[[Assembly, Any, tuple[Any, ...]], Any]
@@ -318,24 +318,19 @@ def _stand_ins() -> dict[Any, Maker]:
     return plain
 
 
-_TABLE: dict[int, Maker] = {}
-
-
+@functools.cache
 def _makers() -> dict[int, Maker]:
     """The stand-ins by the identity of what they stand for, so that nothing foreign is compared."""
-    if not _TABLE:
-        import _codecs
-        import copyreg
+    import _codecs
+    import copyreg
 
-        table = _stand_ins()
-        table |= {_codecs.encode: _encode, copyreg._reconstructor: _reconstructor}  # type: ignore[attr-defined]
-        table |= {
-            function: (lambda _assembly, called, args, make=make: make(called, args))
-            for function, make in native_state.makers(_numbers_of).items()
-        }
-        _TABLE.update({id(function): maker for function, maker in table.items()})
-        _FILLERS.update(native_state.fillers())
-    return _TABLE
+    reconstructor: Any = copyreg._reconstructor  # type: ignore[attr-defined]
+    table = _stand_ins() | {_codecs.encode: _encode, reconstructor: _reconstructor}
+    table |= {
+        function: (lambda _assembly, called, args, make=make: make(called, args))
+        for function, make in native_state.makers(_numbers_of).items()
+    }
+    return {id(function): maker for function, maker in table.items()}
 
 
 def _numbers_of(cls: Any, args: tuple[Any, ...]) -> Any:
@@ -344,11 +339,15 @@ def _numbers_of(cls: Any, args: tuple[Any, ...]) -> Any:
     return cls(*args)
 
 
-_FILLERS: dict[type, Callable[[Any, Any], None]] = {
-    np.ndarray: _fill_array,
-    np.ma.MaskedArray: _fill_masked,
-    functools.partial: _fill_partial,
-}
+@functools.cache
+def _fillers() -> dict[type, Callable[[Any, Any], None]]:
+    """By exact type: how a state is checked and handed over."""
+    return {
+        **native_state.fillers(),
+        np.ndarray: _fill_array,
+        np.ma.MaskedArray: _fill_masked,
+        functools.partial: _fill_partial,
+    }
 
 
 _SCALARS = (str, int, float, bool, complex, bytes, type(None), np.generic)

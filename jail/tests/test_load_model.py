@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import pickle
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -28,6 +32,7 @@ from jail.tests import honest
 from jail.triage import triage
 from jail.unpickle import Loaded, load, load_model
 
+ROOT = Path(__file__).resolve().parents[2]
 NOT_IN_SKOPS = {"birch"}
 """skops itself refuses to save these."""
 
@@ -114,6 +119,18 @@ def test_loads_from_every_format_and_answers_the_same(name: str) -> None:
         for method, answer in want.items():
             assert_same(answer, again[method])
         assert set(parallel_parts(got.model)) <= {1}, saved
+
+
+def test_a_fresh_process_loads_each_of_them(tmp_path: Path) -> None:
+    """A jailed child loads one file in its life: nothing may lean on what was loaded before."""
+    for name in set(honest.MADE) - NOT_IN_SKOPS:
+        (tmp_path / f"{name}.skops").write_bytes(SAVED["skops"](honest.fitted(name)[0]))
+        (tmp_path / f"{name}.joblib").write_bytes(joblibbed(honest.fitted(name)[0]))
+    command = [sys.executable, "-m", "jail.tests.load_apart", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=170)
+    found = json.loads(done.stdout)
+    assert len(found) > 150
+    assert {name: steps for name, steps in found.items() if steps["load"][0] != "loaded"} == {}
 
 
 def test_says_which_version_saved_it() -> None:
@@ -204,7 +221,7 @@ def small_models() -> dict[str, bytes]:
 
 SMALL = small_models()
 DAMAGE = settings(
-    max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 
 
