@@ -291,7 +291,6 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-LOGGING_CONFIG = None
 LOGGING = logging_config(level=env.text("LOG_LEVEL", "INFO"), colours=DEBUG)
 UNFOLD = {
     "SITE_TITLE": "Slipway",

@@ -18,7 +18,7 @@ import structlog
 from django.conf import settings
 
 from common import storage
-from common.jail import Jail, JailBudget, JailDied, JailError, JailRefused
+from common.jail import Jail, JailBudget, JailDied, JailError, JailRefused, JailUnavailable
 from common.memory import resident_bytes
 from common.runtime import Batch, Outputs
 from inference.errors import ModelUnavailable, PredictionFailed
@@ -133,7 +133,7 @@ class Engine:
                 runner, was_loaded = self._runner(entry, version)
                 try:
                     return runner.predict(batch), was_loaded
-                except JailDied as error:
+                except (JailDied, JailUnavailable) as error:
                     self._forget(entry, runner)
                     if attempt == 2:
                         raise _unavailable(version, error) from error

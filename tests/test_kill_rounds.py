@@ -16,6 +16,7 @@ import requests
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.stack import Stack, running
+from tests.installations import children_of
 
 ROUNDS = 3
 VICTIMS = {
@@ -23,7 +24,7 @@ VICTIMS = {
     "worker": b"celery",
     "jail": b"jail",
     "database": b"postgres",
-    "cache": b"valkey-server",
+    "cache": b"valkey",
 }
 HEALED_WITHIN = 90.0  # seconds: a lease, a back-off and a start of everything
 
@@ -35,18 +36,13 @@ def stack() -> Iterator[Stack]:
 
 
 def main_process(stack: Stack, name: bytes) -> int:
-    """The oldest process of the installation whose command line holds the name."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes()
-            ours = str(stack.home).encode() in command + (folder / "environ").read_bytes()
-            started = int((folder / "stat").read_text().rpartition(")")[2].split()[19])
-        except OSError:
-            continue
-        if name in command and ours and b"manage.py" not in command:
-            found.append((started, int(folder.name)))
-    return min(found)[1]
+    """The child of the supervisor whose command has the name."""
+    assert stack.process is not None
+    for child in children_of(stack.process.pid):
+        folder = Path(f"/proc/{child}")
+        if name in (folder / "cmdline").read_bytes() + (folder / "comm").read_bytes():
+            return child
+    raise AssertionError(f"nothing called {name!r} runs")
 
 
 def acknowledged_upload(stack: Stack, content: bytes) -> str | None:
