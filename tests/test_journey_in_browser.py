@@ -235,6 +235,21 @@ def test_a_members_pages_are_accessible(slipway: Installation, member: Visitor, 
     member.check_no_sideways_scroll()
 
 
+def test_an_inline_script_is_blocked_and_noticed(visitor: Visitor) -> None:
+    visitor.visit("/")
+    visitor.page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "document.title = 'taken over'";
+            document.body.append(script);
+        }"""
+    )
+    with pytest.raises(AssertionError, match="Content Security Policy"):
+        visitor.check_quiet()
+    expect(visitor.page).not_to_have_title("taken over")
+    visitor.expect_complaint("Content Security Policy")
+
+
 def test_the_api_docs_are_drawn_under_the_policy(visitor: Visitor) -> None:
     visitor.visit("/docs")
     expect(visitor.page.locator(".opblock").first).to_be_visible()
