@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from jail.tests import corpus
+from jail.tests import corpus, crafted
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = Path(tempfile.gettempdir()) / f"slipway-canary-{os.getpid()}"
-CORPUS = corpus.hostile(str(CANARY))
+CORPUS = corpus.hostile(str(CANARY)) | crafted.crafted()
 NAMES = sorted(CORPUS)
 NAMED_BY_TRIAGE = [name for name in NAMES if name.startswith("call ")]
 
