@@ -124,7 +124,7 @@ def feature_count(model: Any) -> int | None:
         count = getattr(part, "n_features_in_", None)
         if isinstance(count, int | np.integer) and count > 0:
             return int(count)
-    return None
+    return 1 if kind(flat_steps(model)[-1]) == "IsotonicRegression" else None
 
 
 def takes_missing(steps: list[Any]) -> bool:
@@ -138,8 +138,11 @@ def takes_missing(steps: list[Any]) -> bool:
 
 
 def _lets_missing_through(step: Any) -> bool:
-    """scikit-learn's own tag."""
+    """scikit-learn's own tag; functions on rows take what comes unless they are told to look."""
     from sklearn.utils import get_tags
+
+    if kind(step) == "FunctionTransformer":
+        return not step.validate
 
     try:
         return bool(get_tags(step).input_tags.allow_nan)

@@ -76,9 +76,7 @@ def _needs_of_way(way: list[Any], names: list[str]) -> dict[int, Column]:
         if isinstance(transformer, str) and transformer == "drop":
             continue
         indices = _indices(first, name)
-        inner = (
-            rest if isinstance(transformer, str) else [*anatomy.flat_steps(transformer), *rest]
-        )
+        inner = rest if isinstance(transformer, str) else [*anatomy.flat_steps(transformer), *rest]
         for index, column in zip(indices, _read(inner, [names[i] for i in indices]), strict=True):
             found[index] = _merge(found[index], column) if index in found else column
     return found
@@ -100,9 +98,7 @@ def _read(steps: list[Any], names: list[str]) -> list[Column]:
         if name in anatomy.VECTORIZERS:
             return [replace(column, dtype="str", nullable=False) for column in plain]
         if name in anatomy.ENCODERS and len(getattr(step, "categories_", ())) == len(names):
-            return [
-                _encoded(column, step, i, imputed=imputed) for i, column in enumerate(plain)
-            ]
+            return [_encoded(column, step, i, imputed=imputed) for i, column in enumerate(plain)]
         if name == "SimpleImputer":
             imputed = True
             if getattr(step, "_fit_dtype", np.dtype(float)).kind in "OUT":

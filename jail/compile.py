@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from jail import anatomy, mixing, precision
 from jail.columns import Column, columns_of
 from jail.native import quiet
@@ -21,6 +23,8 @@ TARGET = {"": 17, "ai.onnx.ml": 3}
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 CONTRIBUTED = frozenset({"Tokenizer", "CDist"})
 """Operators of com.microsoft that onnxruntime really has and our converters use."""
+MISSING_TEXT = "\ue000missing"
+"""What `OnnxModel` feeds for a missing text; said again, for onnxruntime is not in this jail."""
 
 # scikit-learn's word patterns in RE2, whose \w knows ASCII only. Python's \w is a letter, a
 # number or the underscore of any script.
@@ -211,6 +215,10 @@ def _arranged(model: Any, inputs: list[dict[str, Any]]) -> Iterator[None]:
             changes.append((part, "flatten_transform", False))
         elif anatomy.kind(part) in anatomy.VECTORIZERS:
             changes += [(part, "lowercase", False), (part, "strip_accents", None)]
+        elif anatomy.kind(part) in anatomy.ENCODERS:
+            changes.append((part, "categories_", _named_missing(part.categories_)))
+        elif anatomy.kind(part) == "SimpleImputer" and part.statistics_.dtype == object:
+            changes.append((part, "missing_values", MISSING_TEXT))
     before = [(part, name, getattr(part, name)) for part, name, _ in changes]
     try:
         for part, name, value in changes:
@@ -219,6 +227,17 @@ def _arranged(model: Any, inputs: list[dict[str, Any]]) -> Iterator[None]:
     finally:
         for part, name, value in before:
             setattr(part, name, value)
+
+
+def _named_missing(categories: list[Any]) -> list[Any]:
+    """Categories of texts with the missing one as `OnnxModel` feeds it."""
+    return [
+        np.array([MISSING_TEXT if value is None or value != value else value for value in known])
+        if known.dtype == object
+        and all(isinstance(v, str) or v is None or v != v for v in known.tolist())
+        else known
+        for known in categories
+    ]
 
 
 def _convert(model: Any, types: list[tuple[str, Any]]) -> Any:

@@ -23,7 +23,7 @@ if "onnxruntime" in sys.modules and os.environ.get("ORT_DISABLE_TELEMETRY") != "
     raise RuntimeError("onnxruntime was imported before ORT_DISABLE_TELEMETRY=1 was set.")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-import onnxruntime  # noqa: E402 - after the variable above
+import onnxruntime
 
 LC_ALL_MASK = 0x1FBF
 DTYPES: dict[str, Any] = {

@@ -109,6 +109,8 @@ def _histogram_thresholds(model: Any) -> Iterator[np.ndarray[Any, Any]]:
 def _matching(node: Any, candidates: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any] | None:
     """The candidate that this node's float32 thresholds are the rounded form of."""
     attribute = _attribute(node, "nodes_modes")
+    if _attribute(node, "nodes_values") is None:
+        return None  # given its doubles already
     leaf = np.array([mode == b"LEAF" for mode in attribute.strings]) if attribute else np.array([])
     rounded = np.where(leaf, 0.0, _values(node, "nodes_values").astype(np.float32))
     for exact in candidates:

@@ -13,13 +13,21 @@ from jail.native import quiet, rows_for
 from jail.refusal import Refused
 
 Signature = dict[str, Any]
+MAX_TRANSFORM_WIDTH = 8192
+"""Numbers a transformer may answer with per row: 4,096 probes of it are 256 MB."""
+ADVICE = {
+    "LocalOutlierFactor": "Fit it again with novelty=True.",
+    "NearestNeighbors": "Upload a KNeighborsClassifier or KNeighborsRegressor instead.",
+    "KernelDensity": "Upload a GaussianMixture instead.",
+}
 OUTPUT_TYPES = {"f": "FP64", "i": "INT64", "u": "INT64", "b": "BOOL"}
 
 
 def infer_signature(model: Any) -> Signature:
     """The signature of a fitted estimator.
 
-    Raises Refused: `not_fitted`, or `not_servable` for what can't answer for new rows.
+    Raises Refused: `not_a_model`, `not_fitted`, or `not_servable` for what can't answer for new
+    rows, each with what to do about it.
     """
     _check_fitted(model)
     task = _task(model)
@@ -40,6 +48,11 @@ def _check_fitted(model: Any) -> None:
     from sklearn.utils.validation import check_is_fitted
 
     name = anatomy.kind(model)
+    if isinstance(model, type) or not hasattr(model, "get_params"):
+        raise Refused(
+            f"The file holds a {name}, not a scikit-learn model. Save the fitted estimator itself.",
+            "not_a_model",
+        )
     try:
         check_is_fitted(model)
     except NotFittedError:
@@ -47,9 +60,10 @@ def _check_fitted(model: Any) -> None:
             f"The {name} is not fitted. Call fit() before saving it.", "not_fitted"
         ) from None
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
+        last = anatomy.kind(anatomy.flat_steps(model)[-1])
+        advice = ADVICE.get(last, "Train a classifier on its labels, and upload that.")
         raise Refused(
-            f"A {name} has neither predict() nor transform(): it can't answer for new rows. "
-            "Train a model on its result that can, and upload that.",
+            f"{last} can't answer for new rows: it has neither predict() nor transform(). {advice}",
             "not_servable",
         )
 
@@ -81,6 +95,7 @@ def _classes(model: Any) -> list[Any]:
 def _inputs(model: Any) -> tuple[str, list[dict[str, Any]]]:
     ways = list(anatomy.paths(model))
     first = {anatomy.kind(way[0]) for way in ways if way}
+    _check_texts(ways)
     if first and first <= anatomy.VECTORIZERS:
         return "text", [_tensor("input", "BYTES", [-1], [{"name": "text", "dtype": "str"}])]
     if first & (anatomy.ENCODERS | {"ColumnTransformer"}):
@@ -98,6 +113,27 @@ def _inputs(model: Any) -> tuple[str, list[dict[str, Any]]]:
     nullable = all(anatomy.takes_missing(_without_tables(way)) for way in ways)
     features = [{"name": name, "dtype": "float", "nullable": nullable} for name in names]
     return "matrix", [_tensor("input", "FP64", [-1, count], features)]
+
+
+def _check_texts(ways: list[list[Any]]) -> None:
+    for way in ways:
+        if not way or anatomy.kind(way[0]) not in anatomy.VECTORIZERS | {
+            "DictVectorizer",
+            "FeatureHasher",
+        }:
+            continue
+        name = anatomy.kind(way[0])
+        if name not in anatomy.VECTORIZERS:
+            raise Refused(
+                f"{name} reads mappings of no fixed names. Use a ColumnTransformer instead.",
+                "not_servable",
+            )
+        if way[0].input != "content":
+            raise Refused(
+                f"{name}(input={way[0].input!r}) reads files by name, and an API gets the texts "
+                "themselves. Fit it with input='content'.",
+                "not_servable",
+            )
 
 
 def _without_tables(way: list[Any]) -> list[Any]:
@@ -144,19 +180,47 @@ def _plain_cell(feature: dict[str, Any]) -> Any:
 
 def _outputs(model: Any, signature: Signature) -> list[dict[str, Any]]:
     """Ask the model about one row, and describe what it really answers."""
+    import joblib
+
+    method = "transform" if signature["task"] == "transform" else "predict"
     rows = rows_for(model, signature, plain_row(signature))
-    with quiet():
-        if signature["task"] == "transform":
-            answer = model.transform(rows)
-            return [_output("transform", "FP64", [-1, int(answer.reshape(1, -1).shape[1])])]
-        answer = np.asarray(model.predict(rows))
+    try:
+        with quiet(), joblib.parallel_config("sequential"):
+            answer = getattr(model, method)(rows)
+    except Exception as error:
+        raise Refused(
+            f"The {anatomy.kind(model)} fails on a plain row: {type(error).__name__}: {error}",
+            "not_servable",
+        ) from error
+    if method == "transform":
+        return [_output("transform", "FP64", [-1, _transform_width(answer)])]
+    answer = np.asarray(answer)
     wide = answer.ndim == 2 and answer.shape[1] > 1
     datatype = OUTPUT_TYPES.get(answer.dtype.kind, "BYTES")
     outputs = [_output("predict", datatype, [-1, answer.shape[1]] if wide else [-1])]
     classes = signature["classes"]
-    if classes and not isinstance(classes[0], list) and hasattr(model, "predict_proba"):
+    if classes and wide and not isinstance(classes[0], list):
+        # Multilabel: each of the classes is a yes or no of its own.
+        signature["classes"] = [[0, 1] for _ in classes]
+    elif classes and not isinstance(classes[0], list) and hasattr(model, "predict_proba"):
         outputs.append(_output("predict_proba", "FP64", [-1, len(classes)]))
     return outputs
+
+
+def _transform_width(answer: Any) -> int:
+    """How many numbers the transformer makes of one row."""
+    width = int(np.prod(answer.shape[1:])) if hasattr(answer, "shape") else 0
+    if not width or width > MAX_TRANSFORM_WIDTH:
+        raise Refused(
+            f"It makes {width:,} numbers of each row; 1 to {MAX_TRANSFORM_WIDTH:,} can be served. "
+            "Put the model that uses them behind it, in one pipeline.",
+            "not_servable",
+        )
+    try:
+        np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise Refused("It makes of a row what is no number.", "not_servable") from None
+    return width
 
 
 def _output(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def frame(count: int = 240, seed: int = 0) -> pd.DataFrame:
 def texts(count: int = 200, seed: int = 0) -> list[str]:
     """Short remarks of known words."""
     rng = np.random.default_rng(seed)
-    words = "good bad late broken nice slow fast café naïve cheap I a great awful".split()
+    words = ["good", "bad", "late", "broken", "nice", "slow", "café", "naïve", "cheap", "I", "a"]
     return [" ".join(rng.choice(words, rng.integers(2, 8))) for _ in range(count)]
 
 
@@ -259,7 +259,7 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "perceptron": _classifier(lambda: _scaled(linear_model.Perceptron(random_state=0))),
     "linear_svc": _classifier(lambda: _scaled(svm.LinearSVC())),
     "svc": _classifier(lambda: _scaled(svm.SVC())),
-    "svc_binary": _classifier(lambda: svm.SVC(), 2),
+    "svc_binary": _classifier(svm.SVC, 2),
     "tree": _classifier(lambda: tree.DecisionTreeClassifier(random_state=0)),
     "forest": _classifier(_forest),
     "forest_binary": _classifier(_forest, 2),
@@ -288,7 +288,9 @@ FAMILIES: dict[str, Callable[[], Family]] = {
     "mlp": _classifier(
         lambda: _scaled(neural_network.MLPClassifier((8,), max_iter=80, random_state=0))
     ),
-    "gaussian_process": _classifier(lambda: _scaled(gaussian_process.GaussianProcessClassifier()), 2),
+    "gaussian_process": _classifier(
+        lambda: _scaled(gaussian_process.GaussianProcessClassifier()), 2
+    ),
     "voting_soft": _classifier(
         lambda: ensemble.VotingClassifier(
             [("a", _scaled(_logistic())), ("b", _forest())], voting="soft"
@@ -339,7 +341,9 @@ FAMILIES: dict[str, Callable[[], Family]] = {
         lambda: ensemble.HistGradientBoostingRegressor(max_iter=20)
     ),
     "mlp_regressor": _regressor(
-        lambda: _scaled(neural_network.MLPRegressor(hidden_layer_sizes=(8,), max_iter=80, random_state=0))
+        lambda: _scaled(
+            neural_network.MLPRegressor(hidden_layer_sizes=(8,), max_iter=80, random_state=0)
+        )
     ),
     "gaussian_process_regressor": _regressor(
         lambda: _scaled(gaussian_process.GaussianProcessRegressor())
