@@ -69,7 +69,7 @@ def find() -> Chromium:
     for source in (_from_npm, _from_system, _from_apt):
         try:
             return source()
-        except Missing as reason:
+        except (Missing, OSError) as reason:
             why.append(str(reason))
     raise Missing(
         "there is no Chromium. Install one (Debian, Ubuntu: `apt-get install chromium`), or npm so "
@@ -115,7 +115,10 @@ def _from_npm() -> Chromium:
                     raise
     fonts = folder / "fonts.conf"
     places = {"fonts": folder / "fonts", "cache": folder / "fontcache"}
-    fonts.write_text(FONTS_CONF.format(**{key: escape(str(at)) for key, at in places.items()}))
+    wanted = FONTS_CONF.format(**{key: escape(str(at)) for key, at in places.items()})
+    # The checkout may have moved since, and may belong to somebody else.
+    if not fonts.exists() or fonts.read_text() != wanted:
+        fonts.write_text(wanted)
     environment = {
         "LD_LIBRARY_PATH": str(folder / "al2023" / "lib"),
         "FONTCONFIG_FILE": str(fonts),
