@@ -24,7 +24,8 @@ ENV PATH=/opt/slipway/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     ORT_DISABLE_TELEMETRY=1 \
-    SLIPWAY_HOME=/var/lib/slipway
+    SLIPWAY_HOME=/var/lib/slipway \
+    STATIC_ROOT=/app/staticfiles
 # Static files are collected once; the key is for this line alone.
 RUN python -m compileall -q . && SECRET_KEY=build python manage.py collectstatic --no-input
 USER slipway

@@ -45,7 +45,7 @@ class Steps:
 
     def fail(self, name: str, detail: str) -> None:
         """The named step failed; what comes after it never ran. Not saved."""
-        if self._by_name.get(name, {}).get("state") not in {"waiting", "running"}:
+        if self._by_name.get(name, {}).get("state") not in {"waiting", "running", "failed"}:
             name = self._current()
         self.note(name, "failed", detail)
         for step in self._by_name.values():

@@ -73,6 +73,7 @@ def test_roles_are_those_of_up(services: dict[str, Any]) -> None:
         assert services[name]["environment"]["SLIPWAY_ROLE"] == name
     environment = services["worker"]["environment"]
     assert environment.items() >= commands.WORKER_ENVIRONMENT.items()
+    assert services["web"]["environment"].items() >= commands.WEB_ENVIRONMENT.items()
 
 
 def test_everything_that_runs_is_watched_and_unprivileged(services: dict[str, Any]) -> None:

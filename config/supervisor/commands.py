@@ -54,5 +54,7 @@ JAIL_ENVIRONMENT = {
     "LOKY_MAX_CPU_COUNT": "1",
     "ORT_DISABLE_TELEMETRY": "1",
 }
+# glibc would give each thread a heap of its own, and keep what a password's hash once took.
+WEB_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576"}
 # Celery ends softly on SIGQUIT only; container runtimes and we send SIGTERM.
 WORKER_ENVIRONMENT = {"REMAP_SIGTERM": "SIGQUIT"}

@@ -36,7 +36,7 @@ class Installation:
         argv = commands.web(
             host=self.host, port=self.port, workers=self.workers, threads=self.threads
         )
-        return self._program("web", argv, {"SLIPWAY_ROLE": "web"})
+        return self._program("web", argv, {"SLIPWAY_ROLE": "web", **commands.WEB_ENVIRONMENT})
 
     def worker(self) -> Program:
         extra = {"SLIPWAY_ROLE": "worker", **commands.WORKER_ENVIRONMENT}
