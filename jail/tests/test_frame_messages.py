@@ -35,8 +35,13 @@ SIGNATURE = {
 def through(raw: bytes, limit: int = 1 << 20) -> tuple[dict[str, object], list[bytearray]]:
     """What a receiver makes of raw bytes."""
     ours, theirs = socket.socketpair()
+
+    def write() -> None:
+        with ours:
+            ours.sendall(raw)
+
     with theirs:
-        writer = threading.Thread(target=lambda: (ours.sendall(raw), ours.close()))
+        writer = threading.Thread(target=write)
         writer.start()
         try:
             return receive(SocketStream(theirs), limit=limit)
