@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from celery import Celery
-from celery.signals import setup_logging, task_prerun, worker_process_init
+from celery.signals import beat_init, setup_logging, task_prerun, worker_process_init
 
 app = Celery("slipway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -36,6 +36,14 @@ def check_connections(**_: Any) -> None:
     from django.db import close_old_connections
 
     close_old_connections()
+
+
+@beat_init.connect
+def wait_for_the_clock(**_: Any) -> None:
+    """Tick only while no other beat does."""
+    from config.beat import be_the_only_one
+
+    be_the_only_one()
 
 
 @worker_process_init.connect

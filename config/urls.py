@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import (
     SpectacularJSONAPIView,
     SpectacularRedocView,
@@ -31,6 +32,8 @@ urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
+    # The console's own form would change a password without ending the tokens from before.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="profile")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("", include("config.pages.urls")),

@@ -199,6 +199,18 @@ def test_every_variable_is_documented() -> None:
     assert documented - read == set()
 
 
+def test_every_event_is_documented() -> None:
+    from common.events import types
+
+    for name in OURS:
+        if (ROOT / name / "events.py").exists():
+            __import__(f"{name}.events")
+    documented = re.findall(
+        r"^\| `([a-z_.]+)`", (ROOT / "docs/events.md").read_text(), re.MULTILINE
+    )
+    assert sorted(documented) == sorted(name for name in types if not name.startswith("test."))
+
+
 def test_every_test_file_says_what_it_does() -> None:
     silent = [
         str(path.relative_to(ROOT))
