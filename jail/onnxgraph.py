@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError
 
+from jail import graphsize, graphtrees
 from jail.refusal import Refused
 
 MAX_NODES = 20_000
-MAX_CONSTANT = 1_000_000
-"""Elements that an operator may make of a constant shape."""
+REFUSED_ELEMENTS = 1 << 27
+"""A constant size beyond it, 1 GB of doubles, is no honest model's."""
 
 SAFE = {
     "": (
@@ -45,7 +45,7 @@ KNOWN = {(domain, name) for domain, names in SAFE.items() for name in names.spli
 LOOPS = {"If", "Loop", "Scan", "SequenceMap"}
 # Operators whose output can be far larger than their inputs, and the input that says how large.
 GROWING = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1, "Range": 1, "Pad": 1, "Resize": 3}
-ELEMENTS = {
+ELEMENTS: dict[int, tuple[str, str]] = {
     onnx.TensorProto.FLOAT: ("FP64", "float32"),
     onnx.TensorProto.DOUBLE: ("FP64", "float64"),
     onnx.TensorProto.INT64: ("INT64", "int64"),
@@ -63,21 +63,19 @@ class GraphVerdict:
 
 
 def check_graph(data: bytes) -> GraphVerdict:
-    """Judge a graph. Raises Refused for what is no ONNX, or reaches outside of its file."""
+    """Judge a graph before it runs.
+
+    Raises Refused, naming the operator, for what is no ONNX, reaches outside of its file, brings
+    operators of its own, asks for gigabytes outright, never ends or holds damaged trees.
+    """
     model = _parsed(data)
-    if model.functions:
-        raise Refused("The graph brings functions of its own.", "custom_functions")
     nodes = list(_all_nodes(model.graph))
-    if len(nodes) > MAX_NODES:
-        raise Refused(
-            f"The graph has {len(nodes):,} nodes; {MAX_NODES:,} is the most.", "too_large"
-        )
-    for tensor in _all_tensors(model.graph, nodes):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise Refused(f"{tensor.name!r} lies in a file outside of the graph.", "external_data")
-    foreign = sorted({node.domain for node in nodes} - {"", "ai.onnx", *SAFE})
+    foreign = sorted(
+        f"{node.domain}.{node.op_type}" for node in nodes if node.domain not in {"ai.onnx", *SAFE}
+    )
     if foreign:
-        raise Refused(f"The graph uses operators of {', '.join(foreign)}.", "custom_operators")
+        raise Refused(f"The graph uses {foreign[0]}, an operator of its own.", "custom_operators")
+    _refuse_excess(model.graph, nodes)
     reasons = list(_reasons(model.graph, nodes))
     return GraphVerdict(in_process=not reasons, reasons=reasons)
 
@@ -85,13 +83,55 @@ def check_graph(data: bytes) -> GraphVerdict:
 def _parsed(data: bytes) -> onnx.ModelProto:
     try:
         model = onnx.load_model_from_string(data)
-        onnx.checker.check_model(model)
-    except (DecodeError, onnx.checker.ValidationError, ValueError, TypeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise Refused(f"The file is no valid ONNX graph: {first[:200]}", "invalid_onnx") from None
+    except (DecodeError, ValueError, TypeError) as error:
+        raise _invalid(error) from None
     if not model.graph.node:
-        raise Refused("The graph has no nodes.", "invalid_onnx")
+        raise Refused("The file is no ONNX graph, or one without nodes.", "invalid_onnx")
+    _refuse_outside(model)
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError, TypeError, RuntimeError) as error:
+        raise _invalid(error) from None
     return model
+
+
+def _invalid(error: Exception) -> Refused:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return Refused(f"The file is no valid ONNX graph: {lines[0][:200]}", "invalid_onnx")
+
+
+def _refuse_outside(model: onnx.ModelProto) -> None:
+    """Before the library's checker, which would look for the files."""
+    if model.functions:
+        name = model.functions[0].name[:80]
+        raise Refused(f"The graph brings a function of its own, {name!r}.", "custom_functions")
+    nodes = list(_all_nodes(model.graph))
+    if len(nodes) > MAX_NODES:
+        raise Refused(
+            f"The graph has {len(nodes):,} nodes; {MAX_NODES:,} is the most.", "too_large"
+        )
+    for tensor in _all_tensors(model.graph, nodes):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+            raise Refused(
+                f"{tensor.name[:80]!r} lies in a file outside of the graph.", "external_data"
+            )
+
+
+def _refuse_excess(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
+    constants = graphsize.constants_of(graph, nodes)
+    for node in nodes:
+        for fault in graphtrees.faults(node):
+            raise Refused(f"{node.op_type} is damaged: {fault}.", "unsafe_graph")
+        if node.op_type == "Loop" and graphsize.has_no_end(node, constants):
+            raise Refused("Loop has no end: it must say how many rounds it runs.", "unsafe_graph")
+        if node.op_type in graphsize.SIZES:
+            made = graphsize.elements_made(node, constants, frozenset())
+            if made is not None and made > REFUSED_ELEMENTS:
+                raise Refused(
+                    f"{node.op_type} asks for {made:,.0f} elements; {REFUSED_ELEMENTS:,} is the "
+                    "most.",
+                    "unsafe_graph",
+                )
 
 
 def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
@@ -106,11 +146,13 @@ def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 def _all_tensors(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
     yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
     for node in nodes:
         for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.TENSOR:
-                yield attribute.t
-            yield from attribute.tensors
+            yield from (attribute.t, *attribute.tensors)
+            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                yield from (sparse.values, sparse.indices)
             for inner in (attribute.g, *attribute.graphs):
                 yield from inner.initializer
 
@@ -126,38 +168,16 @@ def _reasons(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> Iterator[st
             yield f"{domain + '.' if domain else ''}{name} is not on the list of known operators"
     if graph.sparse_initializer:
         yield "it has sparse constants"
-    constants = _constants(graph, nodes)
-    for node in nodes:
-        if node.op_type in GROWING and not _is_bounded(node, constants):
-            yield f"{node.op_type} can make a tensor of any size"
-            return
-
-
-def _constants(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> dict[str, onnx.TensorProto]:
-    found = {tensor.name: tensor for tensor in graph.initializer}
-    for node in nodes:
-        if node.op_type == "Constant":
-            for attribute in node.attribute:
-                if attribute.name == "value":
-                    found[node.output[0]] = attribute.t
-    return found
-
-
-def _is_bounded(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:
-    """Whether the size an operator makes is a constant, and a small one."""
-    place = GROWING[node.op_type]
-    if len(node.input) <= place or node.input[place] not in constants:
-        return False
-    tensor = constants[node.input[place]]
-    if prod(tensor.dims) > 64:
-        return False
-    try:
-        sizes = onnx.numpy_helper.to_array(tensor).ravel().tolist()
-    except (ValueError, TypeError):
-        return False
-    if node.op_type in {"Range", "Pad"}:
-        return all(abs(size) <= MAX_CONSTANT for size in sizes)
-    return prod(max(abs(int(size)), 1) for size in sizes) <= MAX_CONSTANT
+    constants = graphsize.constants_of(graph, nodes)
+    shapes = frozenset(name for node in nodes if node.op_type == "Shape" for name in node.output)
+    for name in sorted({node.op_type for node in nodes} & graphsize.SIZES.keys()):
+        made = [
+            graphsize.elements_made(node, constants, shapes)
+            for node in nodes
+            if node.op_type == name
+        ]
+        if any(each is None or each > graphsize.MAX_ELEMENTS for each in made):
+            yield f"{name} can make a tensor of any size"
 
 
 def onnx_signature(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -265,7 +285,8 @@ def _graph_outputs(graph: onnx.GraphProto) -> Described:
     width = shape[1] if len(shape) == 2 else 1
     flat = len(shape) <= 1 or width == 1
     described = [{"name": "predict", "datatype": datatype, "shape": [-1] if flat else [-1, width]}]
-    return "regression", described, None, {"predict": first.name}
+    task = "clustering" if datatype == "INT64" and flat else "regression"
+    return task, described, None, {"predict": first.name}
 
 
 def _class_labels(graph: onnx.GraphProto) -> list[Any] | None:

@@ -38,6 +38,9 @@ MISSING_TEXT = "\ue000missing"
 MAX_CELLS = 4_000_000
 """Characters in one run over texts, as rows times the longest: the graph pads each row to it."""
 
+MAX_ROWS = 1024
+"""Rows in one run. A graph's cost was probed with so many; more could cost the square of it."""
+
 Feed = Callable[[Batch], Array]
 
 
@@ -98,10 +101,11 @@ class OnnxModel:
         Raises ValueError or RuntimeError where the graph can't answer these rows, and when
         `run_options.terminate` was set meanwhile.
         """
-        if self._texts and batch.rows > 1:
-            parts = [self._run(part, proba, run_options) for part in _portions(batch)]
-            return parts[0] if len(parts) == 1 else _joined(parts)
-        return self._run(batch, proba, run_options)
+        if batch.rows <= 1 or (batch.rows <= MAX_ROWS and not self._texts):
+            return self._run(batch, proba, run_options)
+        portions = _portions(batch) if self._texts else _blocks(batch)
+        parts = [self._run(part, proba, run_options) for part in portions]
+        return parts[0] if len(parts) == 1 else _joined(parts)
 
     def _run(self, batch: Batch, proba: bool, run_options: Any | None) -> Outputs:
         names = [self._predict]
@@ -187,13 +191,19 @@ def _ascii(text: str) -> str:
     return unicodedata.normalize("NFKD", text).encode("ASCII", "ignore").decode("ASCII")
 
 
+def _blocks(batch: Batch) -> Iterator[Batch]:
+    for start in range(0, batch.rows, MAX_ROWS):
+        yield batch.take(slice(start, start + MAX_ROWS))
+
+
 def _portions(batch: Batch) -> Iterator[Batch]:
     """The batch in runs of at most MAX_CELLS: one long text must not pad a thousand short ones."""
     lengths = _text_lengths(batch)
     start, longest = 0, 0
     for row, length in enumerate(lengths):
         longest = max(longest, length)
-        if row > start and longest * (row - start + 1) > MAX_CELLS:
+        count = row - start
+        if count == MAX_ROWS or (count and longest * (count + 1) > MAX_CELLS):
             yield batch.take(slice(start, row))
             start, longest = row, length
     yield batch.take(slice(start, batch.rows)) if start else batch

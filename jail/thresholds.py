@@ -96,8 +96,8 @@ def _ranges(step: Any) -> Iterator[tuple[Array, Array]]:
     scale = getattr(step, "scale_", None)
     for name in ("mean_", "center_"):
         middle = getattr(step, name, None)
-        if isinstance(middle, np.ndarray) and middle.ndim == 1 and np.shape(scale) == middle.shape:
-            yield middle - 3 * np.asarray(scale), middle + 3 * np.asarray(scale)
+        if isinstance(middle, np.ndarray) and middle.ndim == 1 and isinstance(scale, np.ndarray):
+            yield middle - 3 * scale, middle + 3 * scale
     if anatomy.kind(step) == "MaxAbsScaler":
         yield -step.max_abs_, step.max_abs_
     if hasattr(step, "theta_") and hasattr(step, "var_"):
