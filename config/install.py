@@ -89,6 +89,11 @@ def fetch_pip(folder: Path) -> Path:
     Checked against the SHA-256 that the index names (over TLS, as pip's own first install is).
     """
     index = pip_settings().get("index-url", "").rstrip("/")
+    if not index:
+        sys.exit(
+            "This python3 came without ensurepip and without pip. Install your system's "
+            "python3-venv, or name a package index in PIP_INDEX_URL, and repeat."
+        )
     page_url = f"{index}/pip/"
     with urllib.request.urlopen(page_url, timeout=60) as answer:  # noqa: S310  the operator's index
         page = answer.read().decode()
@@ -107,7 +112,13 @@ def fetch_pip(folder: Path) -> Path:
 
 
 def pip_command(has_pip: bool, folder: Path) -> list[str]:
-    return [str(PYTHON), "-m", "pip"] if has_pip else [str(PYTHON), str(fetch_pip(folder) / "pip")]
+    """pip for .venv: its own, else the system's, else run from its wheel."""
+    if has_pip:
+        return [str(PYTHON), "-m", "pip"]
+    systems = [interpreter(), "-m", "pip", "--python", str(PYTHON)]
+    if subprocess.run([*systems, "--version"], capture_output=True, check=False).returncode == 0:
+        return systems
+    return [str(PYTHON), str(fetch_pip(folder) / "pip")]
 
 
 def find_uv(pip: list[str]) -> str | None:
