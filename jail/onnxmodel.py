@@ -25,6 +25,13 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
 
+_state = onnxruntime.capi.onnxruntime_pybind11_state
+# onnxruntime's errors have no common class but Exception.
+FAILURES: tuple[type[Exception], ...] = (
+    _state.EPFail, _state.EngineError, _state.Fail, _state.InvalidArgument, _state.InvalidGraph,
+    _state.InvalidProtobuf, _state.ModelLoaded, _state.NoModel, _state.NoSuchFile,
+    _state.NotImplemented, _state.RuntimeException,
+)  # fmt: skip
 LC_ALL_MASK = 0x1FBF
 DTYPES: dict[str, Any] = {
     "float32": np.float32,
@@ -62,7 +69,7 @@ class OnnxModel:
     signature  as `infer_signature` or `onnx_signature` made it
     plan       {"inputs": [{"name", "dtype", "from", …}], "outputs": {"predict": …}}
 
-    Raises RuntimeError (onnxruntime's own kinds) where the graph can't be loaded.
+    Raises RuntimeError where the graph can't be loaded.
     """
 
     def __init__(
@@ -79,9 +86,12 @@ class OnnxModel:
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(
-            graph, options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"]
+            )
+        except FAILURES as error:
+            raise RuntimeError(str(error)) from error
         self._feeds = [(put["name"], _feed(put)) for put in plan["inputs"]]
         self._task = signature["task"]
         self._outputs = {output["name"]: output for output in signature["outputs"]}
@@ -111,9 +121,11 @@ class OnnxModel:
         names = [self._predict]
         if proba and self._proba is not None:
             names.append(self._proba)
-        found = self._session.run(
-            names, {name: feed(batch) for name, feed in self._feeds}, run_options
-        )
+        feeds = {name: feed(batch) for name, feed in self._feeds}
+        try:
+            found = self._session.run(names, feeds, run_options)
+        except FAILURES as error:
+            raise RuntimeError(str(error)) from error
         predicted = self._shaped(found[0], batch.rows)
         return Outputs(predicted, self._probabilities(found[1]) if len(found) > 1 else None)
 

@@ -46,7 +46,7 @@ def compare(reference: Outputs, got: Outputs, signature: dict[str, Any]) -> Pari
 
 
 def _numbers(reference: Array, got: Array) -> ParityReport:
-    scale = np.maximum(1.0, np.abs(reference))
+    scale = np.maximum(1.0, np.abs(np.where(np.isfinite(reference), reference, 1.0)))
     difference, row = _largest(reference / scale, got / scale)
     passed = difference <= TOLERANCE
     reason = (

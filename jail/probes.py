@@ -93,7 +93,7 @@ def _matrix(model: Any, signature: dict[str, Any], rng: np.random.Generator, row
     known = known_inputs(model, len(features))
     total = _total(rows, known)
     columns = [
-        _holed(_numbers(each, rng, rows, total), rng, nullable=bool(feature.get("nullable")))
+        _plain(feature, _numbers(each, rng, rows, total), rng, rows)
         for each, feature in zip(known, features, strict=True)
     ]
     return Batch("matrix", matrix=np.column_stack(columns))
@@ -126,12 +126,6 @@ def _numbers(known: Known, rng: np.random.Generator, rows: int, total: int) -> A
     return values
 
 
-def _holed(values: Array, rng: np.random.Generator, *, nullable: bool) -> Array:
-    if nullable:
-        values[rng.random(len(values)) < HOLES] = np.nan
-    return values
-
-
 def _columns(model: Any, signature: dict[str, Any], rng: np.random.Generator, rows: int) -> Batch:
     names = anatomy.feature_names(model)
     width = anatomy.feature_count(model) or len(names or [])
@@ -149,7 +143,7 @@ def _columns(model: Any, signature: dict[str, Any], rng: np.random.Generator, ro
             columns[each["name"]] = _categories(feature, rng, total)
         else:
             columns[each["name"]] = _plain(
-                feature, _numbers(known[each["name"]], rng, rows, total), rng
+                feature, _numbers(known[each["name"]], rng, rows, total), rng, rows
             )
     return Batch("columns", columns=columns)
 
@@ -170,17 +164,20 @@ def _categories(feature: dict[str, Any], rng: np.random.Generator, rows: int) ->
             values[rng.random(rows) < HOLES] = None
         return values
     values[unknown] = max(known) + 1
-    return _plain(feature, values.astype(np.float64), rng)
+    return _plain(feature, values.astype(np.float64), rng, rows)
 
 
-def _plain(feature: dict[str, Any], values: Array, rng: np.random.Generator) -> Array:
+def _plain(feature: dict[str, Any], values: Array, rng: np.random.Generator, rows: int) -> Array:
+    """The values in the feature's type, with holes in the first `rows` where it may have them."""
     if feature["dtype"] == "bool":
         return rng.random(len(values)) < 0.5
     if feature["dtype"] == "int":
         values = np.round(values)
     if feature["dtype"] == "int" and not feature.get("nullable"):
         return values.astype(np.int64)
-    return _holed(values, rng, nullable=bool(feature.get("nullable")))
+    if feature.get("nullable"):
+        values[:rows][rng.random(min(rows, len(values))) < HOLES] = np.nan
+    return values
 
 
 def _texts(model: Any, _signature: dict[str, Any], rng: np.random.Generator, rows: int) -> Batch:

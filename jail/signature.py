@@ -98,7 +98,7 @@ def _inputs(model: Any) -> tuple[str, list[dict[str, Any]]]:
     _check_texts(ways)
     if first and first <= anatomy.VECTORIZERS:
         return "text", [_tensor("input", "BYTES", [-1], [{"name": "text", "dtype": "str"}])]
-    if first & (anatomy.ENCODERS | {"ColumnTransformer"}):
+    if first & (anatomy.ENCODERS | {"ColumnTransformer"}) or any(map(_fills_texts, ways)):
         columns = columns_of(model)
         named = anatomy.feature_names(model) is not None
         if named or any(column.dtype != "float" or column.categories for column in columns):
@@ -113,6 +113,16 @@ def _inputs(model: Any) -> tuple[str, list[dict[str, Any]]]:
     nullable = all(anatomy.takes_missing(_without_tables(way)) for way in ways)
     features = [{"name": name, "dtype": "float", "nullable": nullable} for name in names]
     return "matrix", [_tensor("input", "FP64", [-1, count], features)]
+
+
+def _fills_texts(way: list[Any]) -> bool:
+    """Whether an imputer of texts, or one with an encoder behind it, comes first."""
+    if not way or anatomy.kind(way[0]) not in anatomy.IMPUTERS:
+        return False
+    rest = [anatomy.kind(step) for step in way if anatomy.kind(step) not in anatomy.IMPUTERS]
+    filled = getattr(way[0], "statistics_", None)
+    of_texts = isinstance(filled, np.ndarray) and filled.dtype.kind == "O"
+    return of_texts or (bool(rest) and rest[0] in anatomy.ENCODERS)
 
 
 def _check_texts(ways: list[list[Any]]) -> None:
@@ -159,7 +169,7 @@ def plain_row(signature: Signature) -> Batch:
     if signature["layout"] == "text":
         return Batch("text", texts=["a text"])
     if signature["layout"] == "matrix":
-        return Batch("matrix", matrix=np.zeros((1, len(signature["inputs"][0]["features"]))))
+        return Batch("matrix", matrix=np.full((1, len(signature["inputs"][0]["features"])), 0.5))
     return Batch(
         "columns",
         columns={each["name"]: _plain_cell(each["features"][0]) for each in signature["inputs"]},
@@ -171,7 +181,7 @@ def _plain_cell(feature: dict[str, Any]) -> Any:
         "str": ("a", object),
         "bool": (False, np.bool_),
         "int": (0, np.int64),
-        "float": (0.0, np.float64),
+        "float": (0.5, np.float64),
     }
     value, dtype = plain[feature["dtype"]]
     known = feature.get("categories")
