@@ -105,15 +105,17 @@ TEMPLATES = [
 # Servers.
 _servers = env.servers(SLIPWAY_HOME)
 DATABASES: dict[str, dict[str, Any]] = {"default": env.database(_servers.database_url)}
-DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
+DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 2)
 DATABASES["default"]["OPTIONS"].setdefault("application_name", f"slipway-{SLIPWAY_ROLE}")
 if SLIPWAY_ROLE == "web":
     # Django refuses persistent connections and a pool together; the pool is what is fast here.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
+    # A connection that died with the database is told from a live one before it is handed out.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": 1,
         "max_size": env.integer("DATABASE_POOL_SIZE", 8, low=1, high=100),
-        "timeout": 5,
+        "timeout": 1.5,
     }
 elif SLIPWAY_ROLE == "worker":
     DATABASES["default"]["CONN_MAX_AGE"] = 300

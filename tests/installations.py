@@ -84,7 +84,7 @@ class Installation:
     def answers(self) -> bool:
         try:
             return requests.get(f"{self.url}/ready", timeout=2).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def pid_of(self, argument: str) -> int:
