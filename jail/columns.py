@@ -114,12 +114,14 @@ def _encoded(column: Column, encoder: Any, index: int, *, imputed: bool) -> Colu
     closed = getattr(encoder, "handle_unknown", "error") == "error"
     if anatomy.kind(encoder) == "TargetEncoder":
         closed = False
+    dtype = _dtype_of(values)
     return replace(
         column,
-        dtype=_dtype_of(values),
+        dtype=dtype,
         categories=tuple(values),
         closed=closed,
-        nullable=imputed or len(values) < len(known) or not closed,
+        # A column of booleans has no room for a missing one.
+        nullable=dtype != "bool" and (imputed or len(values) < len(known) or not closed),
         null_none=any(value is None for value in known),
         reads=column.reads | {anatomy.kind(encoder)},
     )

@@ -69,6 +69,7 @@ def test_table_is_described_column_by_column() -> None:
     }  # fmt: skip
     assert found["age"]["nullable"]
     assert not found["rooms"]["nullable"]
+    assert not found["owner"]["nullable"]
     assert found["town"]["categories"] == ["Basel", "Bern", "Genf", "Zürich"]
     assert found["size"]["unknown"] == "error"
     assert all(put["shape"] == [-1, 1] for put in signature["inputs"])
