@@ -91,7 +91,7 @@ class Installation:
         """The supervisor's own child with that word in its command line."""
         assert self.process is not None
         for pid in children_of(self.process.pid):
-            if argument in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
+            if argument in command_of(pid):
                 return pid
         raise AssertionError(f"{argument} is not running")
 
@@ -130,6 +130,14 @@ def children_of(pid: int) -> list[int]:
             if int(stat.rpartition(")")[2].split()[1]) == pid:
                 found.append(int(entry.name))
     return found
+
+
+def command_of(pid: int) -> list[str]:
+    """The words of a process's command line; none once it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except FileNotFoundError:
+        return []
 
 
 def alive(family: set[Process]) -> list[str]:

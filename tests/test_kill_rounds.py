@@ -8,7 +8,6 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,15 +15,15 @@ import requests
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.stack import Stack, running
-from tests.installations import children_of
+from tests.installations import children_of, command_of
 
 ROUNDS = 3
 VICTIMS = {
-    "web": b"granian",
-    "worker": b"celery",
-    "jail": b"jail",
-    "database": b"postgres",
-    "cache": b"valkey",
+    "web": "granian",
+    "worker": "celery",
+    "jail": "--socket",
+    "database": "postgres",
+    "cache": "valkey",
 }
 HEALED_WITHIN = 90.0  # seconds: a lease, a back-off and a start of everything
 
@@ -35,12 +34,11 @@ def stack() -> Iterator[Stack]:
         yield started
 
 
-def main_process(stack: Stack, name: bytes) -> int:
+def main_process(stack: Stack, name: str) -> int:
     """The child of the supervisor whose command has the name."""
     assert stack.process is not None
     for child in children_of(stack.process.pid):
-        folder = Path(f"/proc/{child}")
-        if name in (folder / "cmdline").read_bytes() + (folder / "comm").read_bytes():
+        if any(name in word for word in command_of(child)):
             return child
     raise AssertionError(f"nothing called {name!r} runs")
 
