@@ -355,6 +355,8 @@ class JailedModel:
         described = packer.batch(batch)
         with self._lock:
             child = self._child
+            if not child.alive:  # it ended while this call waited for its turn
+                raise JailDied("The model's process has ended.", step="predict")
             child.allow(timeout)
             request = {"batch": described, "proba": proba}
             child.ask(request, packer.blobs, step="predict")

@@ -92,6 +92,8 @@ class Child:
             send(self.stream, head, blobs)
         except WireError as error:
             raise self.explain(error, step) from None
+        except OSError as error:  # closed by another thread meanwhile
+            raise JailDied(f"The model's process has ended: {error}", step=step) from None
 
     def hear(self, *, limit: int, step: str) -> tuple[Head, list[bytearray]]:
         """Receive one frame. Raises what the child's end or silence means."""
@@ -99,6 +101,8 @@ class Child:
             return receive(self.stream, limit=limit)
         except WireError as error:
             raise self.explain(error, step) from None
+        except OSError as error:  # closed by another thread meanwhile
+            raise JailDied(f"The model's process has ended: {error}", step=step) from None
 
     def explain(self, error: WireError, step: str) -> JailError:
         """Why nothing usable came, as the error to raise; the child is ended."""

@@ -33,11 +33,13 @@ class Feature:
     categories: frozenset[JSON] | None
 
     @classmethod
-    def of(cls, described: dict[str, Any]) -> Feature:
+    def of(cls, described: dict[str, Any], signature: Signature) -> Feature:
+        """A column of a table that is read as a number may have held booleans in training."""
+        loose = signature["layout"] == "columns" and described["dtype"] == "float"
         closed = described.get("unknown") == "error" and described.get("categories")
         return cls(
             name=described["name"],
-            dtype=described["dtype"],
+            dtype="float or bool" if loose else described["dtype"],
             nullable=bool(described.get("nullable")),
             categories=frozenset(described["categories"]) if closed else None,
         )
@@ -73,7 +75,7 @@ def decode(signature: Signature, body: JSON) -> Batch:
     Raises Invalid with every fault, or TooLarge beyond MAX_ROWS rows.
     """
     key, rows = _rows_of(body)
-    features = [Feature.of(f) for i in signature["inputs"] for f in i["features"]]
+    features = [Feature.of(f, signature) for i in signature["inputs"] for f in i["features"]]
     faults = Faults()
     if key == "records":
         cells = _cells_of_records(rows, features, faults)
@@ -196,6 +198,10 @@ def _number(cell: JSON) -> tuple[float, str]:
     return (value, "") if abs(value) <= LARGEST else (np.nan, "is too large a number")
 
 
+def _number_or_truth(cell: JSON) -> tuple[float, str]:
+    return (float(cell), "") if isinstance(cell, bool) else _number(cell)
+
+
 def _whole(cell: JSON) -> tuple[float, str]:
     value, fault = _number(cell)
     if fault:
@@ -216,6 +222,7 @@ def _text(cell: JSON) -> tuple[str | None, str]:
 Converter = Callable[[JSON], tuple[Any, str]]
 CONVERTERS: dict[str, tuple[Converter, Any, Any]] = {
     "float": (_number, np.nan, np.float64),
+    "float or bool": (_number_or_truth, np.nan, np.float64),
     "int": (_whole, np.nan, np.float64),
     "bool": (_truth, False, np.bool_),
     "str": (_text, None, object),

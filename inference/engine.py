@@ -27,6 +27,7 @@ from registry.models import ModelVersion, Runtime
 logger = structlog.get_logger(__name__)
 
 DEADLINE = 30.0  # seconds a jailed model may take for one call
+TURN_WITHIN = 1.0  # seconds a call waits for the one before it
 
 
 class Runner(Protocol):
@@ -68,9 +69,16 @@ class InProcess:
 
 
 class Jailed:
-    """A model in a long-lived jailed child."""
+    """A model in a long-lived jailed child, which answers one call at a time.
+
+    A slow model must not take every thread of the process: a call waits a second for its turn, and
+    two threads are always left for everything else.
+    """
+
+    _places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS - 2))
 
     def __init__(self, version: ModelVersion) -> None:
+        self._turn = threading.Lock()
         with storage.open_blob(version.served_sha256) as file:
             self._model = Jail(settings.JAIL_SOCKET).serve(
                 file.fileno(),
@@ -81,6 +89,19 @@ class Jailed:
             )
 
     def predict(self, batch: Batch) -> Outputs:
+        if not self._places.acquire(blocking=False):
+            raise _busy()
+        try:
+            if not self._turn.acquire(timeout=TURN_WITHIN):
+                raise _busy()
+            try:
+                return self._ask(batch)
+            finally:
+                self._turn.release()
+        finally:
+            self._places.release()
+
+    def _ask(self, batch: Batch) -> Outputs:
         try:
             return self._model.predict(batch, timeout=DEADLINE)
         except JailRefused as error:
@@ -210,6 +231,10 @@ def _load(version: ModelVersion) -> Runner:
         raise ModelUnavailable("The artifact is not on this server's disk.") from error
     except JailError as error:
         raise _unavailable(version, error) from error
+
+
+def _busy() -> ModelUnavailable:
+    return ModelUnavailable("The model is busy with other calls.", code="model_busy", retry_after=1)
 
 
 def _unavailable(version: ModelVersion, error: Exception) -> ModelUnavailable:

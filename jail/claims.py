@@ -23,7 +23,12 @@ def _require(holds: bool, what: str) -> None:
 
 
 def _name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MAX_NAME
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and is_text(value)
+
+
+def is_text(value: str) -> bool:
+    """Whether a database and JSON can hold the text: no NUL, no half of a surrogate pair."""
+    return "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _check_feature(feature: Any) -> None:
@@ -61,6 +66,8 @@ def check_signature(claimed: Any) -> dict[str, Any]:
             _check_feature(feature)
     classes = claimed.get("classes")
     _require(classes is None or isinstance(classes, list), "classes are no list")
+    # What no name is may still be a class or a category.
+    _require(is_text(json.dumps(claimed, ensure_ascii=False)), "a text that nothing can hold")
     # Round trip: only what JSON can hold goes on.
     return dict(json.loads(json.dumps(claimed, allow_nan=False)))
 

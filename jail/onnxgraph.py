@@ -277,6 +277,7 @@ def _graph_outputs(graph: onnx.GraphProto) -> Described:
         described = [{"name": "predict", "datatype": datatype, "shape": [-1]}]
         wanted = {"predict": first.name}
         if len(outputs) > 1:
+            _check_probabilities(outputs[1:], classes)
             shape = [-1, len(classes)]
             described.append({"name": "predict_proba", "datatype": "FP64", "shape": shape})
             wanted["predict_proba"] = outputs[1].name
@@ -287,6 +288,21 @@ def _graph_outputs(graph: onnx.GraphProto) -> Described:
     described = [{"name": "predict", "datatype": datatype, "shape": [-1] if flat else [-1, width]}]
     task = "clustering" if datatype == "INT64" and flat else "regression"
     return task, described, None, {"predict": first.name}
+
+
+def _check_probabilities(outputs: list[onnx.ValueInfoProto], classes: list[Any]) -> None:
+    """Refuse probabilities in another form than one tensor or one list of mappings."""
+    first = outputs[0]
+    if first.type.HasField("sequence_type"):
+        return
+    shape = _shape(first)
+    if len(outputs) == 1 and len(shape) == 2 and shape[1] in {-1, 1, len(classes)}:
+        return
+    raise Refused(
+        f"The graph's probabilities are no tensor of rows x {len(classes)} classes. Convert the "
+        "model with zipmap=False.",
+        "unsupported",
+    )
 
 
 def _class_labels(graph: onnx.GraphProto) -> list[Any] | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from jail import anatomy
 from jail.batch import Batch
+from jail.claims import MAX_NAME, is_text
 from jail.columns import DATATYPES, columns_of
 from jail.native import quiet, rows_for
 from jail.refusal import Refused
@@ -39,8 +40,28 @@ def infer_signature(model: Any) -> Signature:
         "outputs": [],
         "classes": _classes(model) if task == "classification" else None,
     }
+    _check_spelling(signature)
     signature["outputs"] = _outputs(model, signature)
     return signature
+
+
+def _check_spelling(signature: Signature) -> None:
+    """Refuse names, classes and categories that JSON or a database could not hold."""
+    features = [feature for put in signature["inputs"] for feature in put["features"]]
+    for feature in features:
+        name = feature["name"]
+        if not 0 < len(name) <= MAX_NAME or not is_text(name):
+            raise Refused(
+                f"The feature name {name[:60]!r} can't be used: a name has 1 to {MAX_NAME} "
+                "characters, none of them NUL or half of a surrogate pair.",
+                "bad_name",
+            )
+    values = [value for feature in features for value in feature.get("categories") or ()]
+    for value in [*values, *(signature["classes"] or [])]:
+        if isinstance(value, str) and not is_text(value):
+            raise Refused(
+                f"The label {value[:60]!r} holds a character that no text may hold.", "bad_name"
+            )
 
 
 def _check_fitted(model: Any) -> None:

@@ -21,6 +21,7 @@ from common import clock, storage
 from common.errors import Invalid
 from common.events import publish
 from common.jail import Inspection, Jail, JailBudget, JailDied, JailRefused, JailUnavailable
+from common.storable import storable
 from registry.errors import BadUpload
 from registry.events import ModelVersionReady, ModelVersionRejected
 from registry.leases import Lease, LeaseLost
@@ -128,8 +129,8 @@ class _Run:
             version.ready_at = clock.now()
             version.format = found.format
             version.framework = version.framework or _framework(found)
-            version.libraries = found.versions
-            version.info = {"triage": found.triage, **found.model_info}
+            version.libraries = _saved_with(found)
+            version.info = storable({"triage": found.triage, **found.model_info})
             version.signature = signature
             version.plan = found.plan
             version.runtime = verdict.runtime
@@ -161,7 +162,7 @@ class _Run:
         try:
             with self.lease.write() as job:
                 version.state = State.REJECTED
-                version.reason, version.code = reason, code
+                version.reason, version.code = storable(reason), code
                 version.touch("state", "reason", "code", "steps")
                 _finish(job)
                 publish(_rejected(version), organization_id=version.model.organization_id)
@@ -215,6 +216,12 @@ def _finish(job: PipelineJob) -> None:
     job.token = job.lease_until = None
     job.finished_at = clock.now()
     job.save()
+
+
+def _saved_with(found: Inspection) -> dict[str, str]:
+    """The library versions that the file itself names."""
+    saved_with = found.model_info.get("saved_with")
+    return {"scikit-learn": str(saved_with)} if saved_with else {}
 
 
 def _framework(found: Inspection) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from common import clock
+from common.storable import storable
 from registry.leases import Lease
 from registry.models import ModelVersion
 
@@ -32,7 +33,7 @@ class Steps:
 
     def note(self, name: str, state: str, detail: str = "") -> None:
         """Change a step without saving; the caller's own write saves it."""
-        step = self._by_name[name]
+        step, detail = self._by_name[name], storable(detail)
         now = clock.now()
         if state == "running":
             step |= {"state": state, "started_at": now.isoformat(), "ms": None, "detail": detail}

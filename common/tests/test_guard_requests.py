@@ -81,6 +81,13 @@ def test_an_unknown_address_is_a_problem_for_programs(client: Client, path: str)
     assert problem["request_id"] == response["X-Request-ID"]
 
 
+def test_every_problem_points_to_a_page_that_is_there(client: Client) -> None:
+    problem = client.get("/api/v1/nothing").json()
+    page = client.get(problem["type"].partition("#")[0])
+    assert page.status_code == 200
+    assert f'id="{problem["code"]}"' in page.content.decode()
+
+
 def test_an_unknown_address_is_a_page_for_people(client: Client) -> None:
     response = client.get("/nothing", headers={"Accept": "text/html"})
     assert response.status_code == 404

@@ -65,6 +65,12 @@ def test_columns_keep_their_types() -> None:
     assert batch.rows == 2
 
 
+def test_a_number_column_of_a_table_takes_booleans() -> None:
+    batch = decode(signature("columns", feature("member")), {"inputs": [[True], [0.5]]})
+    assert batch.columns is not None
+    assert batch.columns["member"].tolist() == [1.0, 0.5]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -88,6 +88,27 @@ def test_a_jailed_child_that_dies_is_replaced(client: APIClient, go_live: GoLive
     assert engine()._entries[version.id].runner is not runner
 
 
+def test_a_slow_model_leaves_threads_for_everything_else(
+    client: APIClient, go_live: GoLive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = go_live(LabelSpreading().fit(ROWS, LABELS == "stays"))
+    body = {"inputs": ROWS[:1].tolist()}
+    assert ask(client, body).status_code == 200
+    runner: Any = engine()._entries[version.id].runner
+    monkeypatch.setattr("inference.engine.TURN_WITHIN", 0.01)
+    with runner._turn:  # a call that takes long
+        response = ask(client, body)
+    assert (response.status_code, response.json()["code"]) == (503, "model_busy")
+    assert response["Retry-After"] == "1"
+    places = 0
+    while runner._places.acquire(blocking=False):
+        places += 1
+    assert ask(client, body).json()["code"] == "model_busy"
+    for _ in range(places):
+        runner._places.release()
+    assert ask(client, body).status_code == 200
+
+
 def test_the_highest_ready_version_answers_unless_one_is_named(
     client: APIClient, alice: User, go_live: GoLive
 ) -> None:

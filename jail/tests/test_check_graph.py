@@ -322,3 +322,15 @@ def test_picture_is_refused_in_words() -> None:
     with pytest.raises(Refused) as caught:
         onnx_signature(data)
     assert "matrix" in caught.value.reason
+
+
+def test_probabilities_as_an_output_a_class_are_refused() -> None:
+    import skl2onnx
+    from sklearn.linear_model import LogisticRegression
+
+    rows = numbers()
+    model = LogisticRegression(max_iter=500).fit(rows, np.arange(len(rows)) % 3)
+    options = {id(model): {"zipmap": "columns"}}
+    made = skl2onnx.to_onnx(model, rows[:1].astype(np.float32), options=options)
+    with pytest.raises(Refused, match="zipmap=False"):
+        onnx_signature(made.SerializeToString())

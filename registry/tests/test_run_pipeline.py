@@ -78,7 +78,6 @@ def test_a_model_that_compiles_is_served_compiled(submit: Submit) -> None:
     assert signature_of(version)["classes"] == [0, 1]
     assert storage.has_blob(version.sha256)
     assert storage.has_blob(version.graph_sha256)
-    assert version.libraries
     assert version.job.state == PipelineJob.State.DONE
     assert not Path(version.job.quarantine_path).exists()
     assert EventRecord.objects.filter(type="model_version.ready").count() == 1
@@ -158,6 +157,29 @@ def test_what_is_no_model_is_rejected_with_a_reason(
     assert version.state == State.REJECTED
     assert len(version.reason) > 15
     assert version.code
+
+
+@pytest.mark.parametrize("name", ["half \ud800", "nul \0", "x" * 1001, ""])
+def test_a_name_nothing_can_hold_is_refused_at_once(submit: Submit, name: str) -> None:
+    model = LogisticRegression().fit(ROWS, LABELS)
+    model.feature_names_in_ = np.array([name, "b", "c", "d"], dtype=object)
+    version = run(submit(pickle.dumps(model)))
+    assert (version.state, version.code) == (State.REJECTED, "bad_name")
+    assert version.job.attempts == 1
+
+
+def test_a_class_nothing_can_hold_is_refused_at_once(submit: Submit) -> None:
+    model = LogisticRegression().fit(ROWS, LABELS)
+    model.classes_ = np.array(["a", "b\ud800"], dtype=object)
+    version = run(submit(pickle.dumps(model)))
+    assert (version.state, version.code) == (State.REJECTED, "bad_name")
+
+
+def test_the_version_it_was_saved_with_is_told(submit: Submit) -> None:
+    import sklearn
+
+    version = run(submit(pickled(LogisticRegression())))
+    assert version.libraries == {"scikit-learn": sklearn.__version__}
 
 
 def test_without_the_jail_a_version_waits(submit: Submit, settings: Settings) -> None:
