@@ -107,6 +107,8 @@ _servers = env.servers(SLIPWAY_HOME)
 DATABASES: dict[str, dict[str, Any]] = {"default": env.database(_servers.database_url)}
 DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 2)
 DATABASES["default"]["OPTIONS"].setdefault("application_name", f"slipway-{SLIPWAY_ROLE}")
+# PgBouncer in transaction mode hands each transaction another connection: no cursor outlives one.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.boolean("DATABASE_PGBOUNCER")
 if SLIPWAY_ROLE == "web":
     # Django refuses persistent connections and a pool together; the pool is what is fast here.
     DATABASES["default"]["CONN_MAX_AGE"] = 0

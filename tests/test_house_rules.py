@@ -199,6 +199,17 @@ def test_every_variable_is_documented() -> None:
     assert documented - read == set()
 
 
+def test_the_example_environments_name_known_variables() -> None:
+    known = set(
+        re.findall(
+            r"^\| `([A-Z_0-9]+)`", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE
+        )
+    )
+    for file in (ROOT / "deploy/env").glob("*.env"):
+        named = re.findall(r"^#? ?([A-Z_]+)=", file.read_text(), re.MULTILINE)
+        assert {name.removesuffix("_FILE") for name in named} <= known, file.name
+
+
 def test_every_event_is_documented() -> None:
     from common.events import types
 
