@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import ClassVar
 
 from django.db import models
@@ -61,8 +60,3 @@ class EventRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
-
-    @property
-    def subject_ids(self) -> list[uuid.UUID]:
-        """The ids that the payload names."""
-        return [uuid.UUID(v) for k, v in self.payload.items() if k.endswith("_id") and v]

@@ -11,11 +11,6 @@ def can_view_model(actor: Actor, model: Model) -> bool:
     return model.organization_id in actor.organization_ids
 
 
-def can_use_model(actor: Actor, model: Model) -> bool:
-    """Ask it for predictions and download it."""
-    return can_view_model(actor, model)
-
-
 def can_edit_model(actor: Actor, model: Model) -> bool:
     """Change it, archive it, add versions to it."""
     return actor.role_in(model.organization_id) in {"owner", "admin", "member"}

@@ -21,6 +21,7 @@ from common import clock, storage
 from common.errors import Invalid
 from common.events import publish
 from common.jail import Inspection, Jail, JailBudget, JailDied, JailRefused, JailUnavailable
+from common.runtime import Batch
 from common.storable import storable
 from registry.errors import BadUpload
 from registry.events import ModelVersionReady, ModelVersionRejected
@@ -102,20 +103,30 @@ class _Run:
             self.steps.move("parity", "skipped", "There is no compiled form to compare.")
             return native_verdict(found, found.not_compiled or "It can't be compiled.")
         self.steps.move("parity", "running")
-        graph_sha256 = storage.keep(found.onnx)
-        with storage.open_blob(graph_sha256) as graph:
+        received = storage.quarantine(found.onnx)
+        try:
+            verdict = self._compare(found, found.probes, received)
+            if verdict.graph_sha256:
+                storage.adopt(received.path, received.sha256)
+        finally:
+            received.drop()  # a graph that does not serve is not kept
+        return verdict
+
+    def _compare(self, found: Inspection, probes: Batch, graph: storage.Received) -> Verdict:
+        """Have a fresh jail run the compiled form on the probes."""
+        with graph.path.open("rb") as file:
             try:
                 report = self.jail.check(
-                    graph.fileno(),
+                    file.fileno(),
                     signature=found.signature,
                     plan=found.plan or {},
-                    probes=found.probes,
+                    probes=probes,
                     reference=found.reference,
                 )
             except (JailBudget, JailRefused) as error:
                 self.steps.move("parity", "failed", str(error))
                 return native_verdict(found, f"The compiled form could not be used: {error}")
-        verdict = compiled_verdict(found, report, graph_sha256)
+        verdict = compiled_verdict(found, report, graph.sha256)
         state = "done" if verdict.parity and verdict.parity.get("passed", True) else "failed"
         self.steps.move("parity", state, verdict.reason)
         return verdict

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db.models import Q
 
 from accounts.actors import Actor
@@ -116,12 +114,3 @@ def search_models(models: ModelQuerySet, text: str) -> ModelQuerySet:
             Q(name__icontains=word) | Q(description__icontains=word) | Q(tags__icontains=word)
         )
     return models
-
-
-def is_blob_used(sha256: str, *, but_for: UUID) -> bool:
-    """Whether any other version's file or graph is this blob."""
-    return (
-        ModelVersion.objects.filter(Q(sha256=sha256) | Q(graph_sha256=sha256))
-        .exclude(Q(id=but_for) | Q(state=State.REJECTED))
-        .exists()
-    )
