@@ -1,0 +1,105 @@
+"""The predictions table's partitions: one for each day, by the time in the UUIDv7 key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, connection, transaction
+
+from common import clock
+
+logger = structlog.get_logger(__name__)
+
+TABLE = "inference_prediction"
+NET = f"{TABLE}_net"
+DAYS_AHEAD = 3
+# Two workers must not make the same partition at once; any number that nobody else uses.
+LOCK = 0x5051
+# Making a partition waits for readers of the net; it must not keep the journal waiting with it.
+LOCK_TIMEOUT = "2s"
+_known: set[date] = set()
+
+
+def least_id(moment: datetime) -> UUID:
+    """The smallest UUIDv7 that could have been made at this moment (to the millisecond)."""
+    milliseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return UUID(int=max(0, min(milliseconds, 2**48 - 1)) << 80)
+
+
+def day_of(id_: int) -> date:
+    """The day (UTC) in a UUIDv7."""
+    return datetime.fromtimestamp((id_ >> 80) // 1000, UTC).date()
+
+
+def ensure_partitions(days: Iterable[date]) -> None:
+    """Make the partitions of these days where they are missing.
+
+    Days that are long gone or far away are left to the net, and so is a day whose partition can't
+    be made now: a row always has a place.
+    """
+    today = clock.now().date()
+    for day in sorted(set(days) - _known):
+        if abs((day - today).days) <= 366:  # within a year of now
+            _ensure(day)
+
+
+def make_ahead() -> None:
+    """Make the partitions of today and the days to come."""
+    today = clock.now().date()
+    ensure_partitions(today + timedelta(days=i) for i in range(DAYS_AHEAD + 1))
+
+
+def partitions() -> dict[str, date]:
+    """Every day's partition by its table's name, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass",
+            [TABLE],
+        )
+        names = sorted(name for (name,) in cursor.fetchall() if name != NET)
+    return {name: datetime.strptime(name[-8:], "%Y%m%d").date() for name in names}  # noqa: DTZ007
+
+
+def drop_before(day: date) -> list[str]:
+    """Drop the partitions of earlier days, and such rows from the net; the dropped tables."""
+    dropped = []
+    for name, its_day in partitions().items():
+        if its_day < day:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                cursor.execute(f'DROP TABLE "{name}"')
+            _known.discard(its_day)
+            dropped.append(name)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {NET} WHERE id < %s", [_bounds(day)[0]])  # noqa: S608
+    return dropped
+
+
+def _bounds(day: date) -> tuple[UUID, UUID]:
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return least_id(start), least_id(start + timedelta(days=1))
+
+
+def _ensure(day: date) -> None:
+    name = f"{TABLE}_p{day:%Y%m%d}"
+    low, high = _bounds(day)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            cursor.execute("SELECT to_regclass(%s)", [name])
+            if cursor.fetchone() == (None,):
+                # Attaching takes a lighter lock than making it a partition at once would.
+                cursor.execute(f"CREATE TABLE {name} (LIKE {TABLE} INCLUDING ALL)")
+                cursor.execute(
+                    f"ALTER TABLE {TABLE} ATTACH PARTITION {name}"
+                    f" FOR VALUES FROM ('{low}') TO ('{high}')"
+                )
+    except DatabaseError as error:
+        logger.warning("partition_not_made", day=str(day), error=str(error))
+        return
+    if not connection.in_atomic_block:
+        _known.add(day)
