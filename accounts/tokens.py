@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -45,6 +46,12 @@ def refresh_pair(raw: str) -> Tokens:
 def actor_for_token(raw: str) -> Actor:
     """Who an access token speaks for, in one query; else BadToken."""
     return _check(AccessToken, raw)[1]
+
+
+def actor_and_end(raw: str) -> tuple[Actor, datetime]:
+    """The same, and when the token ends."""
+    token, actor = _check(AccessToken, raw)
+    return actor, datetime.fromtimestamp(token["exp"], UTC)
 
 
 def _pair(refresh: RefreshToken, raw: str) -> Tokens:

@@ -91,8 +91,10 @@ def publish(
         organization_id=organization_id,
         request_id=request_id(),
     )
+    from common.heard import say_something_happened
     from common.tasks import send_event
 
+    transaction.on_commit(say_something_happened, robust=True)
     transaction.on_commit(lambda: send_event(row.id), robust=True)
     return row
 

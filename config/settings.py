@@ -197,6 +197,7 @@ MODEL_CACHE_MAX = env.integer("MODEL_CACHE_MAX", 50, low=5, high=50)
 MODEL_CACHE_BYTES = env.integer("MODEL_CACHE_BYTES", 2 * 1024**3, low=64 * 1024**2)
 
 # Accounts.
+AUTH_STALE_SECONDS = env.integer("AUTH_STALE_SECONDS", 0, low=0, high=86_400)
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.EmailBackend"]
 PASSWORD_HASHERS = [

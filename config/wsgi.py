@@ -1,4 +1,4 @@
-"""The WSGI application that Granian serves."""
+"""The WSGI application that Granian serves: the edge, and Django behind it."""
 
 import os
 
@@ -13,5 +13,11 @@ from config.warmup import warm_up
 
 # Granian's workers outlive a killed main process otherwise, and go on answering on its port.
 die_with_parent()
-application = get_wsgi_application()
+django = get_wsgi_application()
+
+# Only now: the edge knows models, which exist once Django is set up.
+from inference.edge.app import Edge  # noqa: E402
+
+application = Edge(django)
 warm_up(application)
+application.start()

@@ -16,6 +16,8 @@ from common.runtime import Batch
 
 MAX_ROWS = 50_000
 MAX_FAULTS = 100
+OPTIONS = frozenset({"inputs", "records", "correlation_id", "explain"})
+MAX_CORRELATION_ID = 128
 # Trees compare in float32; what does not fit there would become infinite.
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -91,6 +93,23 @@ def decode(signature: Signature, body: JSON) -> Batch:
     return _batch(signature["layout"], features, columns)
 
 
+def check_options(body: Any) -> str | None:
+    """Refuse keys nobody knows; give back the correlation id."""
+    if not isinstance(body, dict):
+        return None  # decode says so
+    faults = [Fault(f"/{key}", "is not known", "unknown") for key in body.keys() - OPTIONS]
+    correlation_id = body.get("correlation_id")
+    if correlation_id is not None and not (
+        isinstance(correlation_id, str) and 0 < len(correlation_id) <= MAX_CORRELATION_ID
+    ):
+        faults.append(Fault("/correlation_id", f"must be text of 1 to {MAX_CORRELATION_ID}"))
+    if body.get("explain") not in (None, False):
+        faults.append(Fault("/explain", "explanations are not available for this model"))
+    if faults:
+        raise Invalid("The request is wrong; `errors` says where.", errors=faults)
+    return correlation_id
+
+
 def _rows_of(body: JSON) -> tuple[str, list[JSON]]:
     if not isinstance(body, dict):
         raise Invalid("The body must be a JSON object with `inputs` or `records`.")
@@ -107,7 +126,8 @@ def _rows_of(body: JSON) -> tuple[str, list[JSON]]:
         raise Invalid(f"`{keys[0]}` is empty.", errors=[Fault(f"/{keys[0]}", "is empty", "empty")])
     if len(rows) > MAX_ROWS:
         raise TooLarge(
-            f"{len(rows):,} rows in one call; {MAX_ROWS:,} is the most. Send several calls.",
+            f"{len(rows):,} rows in one call; {MAX_ROWS:,} is the most. Send several calls, or a "
+            "file to POST /api/v1/models/{ref}/predict/batch.",
             code="too_many_rows",
         )
     return keys[0], rows

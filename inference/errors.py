@@ -15,3 +15,8 @@ class PredictionFailed(Invalid):
     """The model itself refused the rows."""
 
     default_code = "prediction_failed"
+
+
+def busy() -> ModelUnavailable:
+    """Others are being answered, and the wait would be too long."""
+    return ModelUnavailable("The model is busy with other calls.", code="model_busy", retry_after=1)

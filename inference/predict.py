@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import numpy as np
 
 from accounts.actors import Actor
-from common.errors import Fault, Invalid
+from common.context import request_id
 from common.ids import uuid7
-from common.runtime import Batch, Outputs
-from inference.decode import decode
-from inference.engine import engine
-from registry.models import ModelVersion
+from common.runtime import Outputs
+from inference.decode import check_options, decode
+from inference.journal.record import Door, Kind, pack_facts
+from inference.journal.writer import journal
+from inference.native import note_failure
+from inference.serving import Ran, Served, served_for
 from registry.refs import ModelRef
 from registry.selectors import resolve_version
-
-OPTIONS = frozenset({"inputs", "records", "correlation_id", "explain"})
-MAX_CORRELATION_ID = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,51 +41,55 @@ class Prediction:
     correlation_id: str | None = None
 
 
-def predict(ref: ModelRef | str, body: Any, *, actor: Actor) -> Prediction:
+def predict(
+    ref: ModelRef | str, body: Callable[[], Any], *, actor: Actor, door: Door
+) -> Prediction:
     """Answer a native request: `{"inputs": [[…]]}` or `{"records": [{…}]}`.
 
-    Raises the registry's NotFound and Conflict errors, Invalid with every fault of the input,
-    TooLarge, and ModelUnavailable.
+    This is the plain way, which the edge is held against. `body` gives the parsed JSON; it is
+    asked for once the model is found. Raises the registry's NotFound and Conflict errors, what
+    `body` raises, Invalid with every fault of the input, TooLarge, ModelUnavailable, and
+    JournalUnavailable: what can't be noted is not answered.
     """
-    version = resolve_version(actor, ref)
-    correlation_id = _check_options(body)
-    return run(version, decode(version.signature or {}, body), correlation_id=correlation_id)
+    served = served_for(resolve_version(actor, ref))
+    facts = pack_facts(
+        version_id=served.version_id,
+        model_id=served.model_id,
+        organization_id=served.organization_id,
+        user_id=actor.id,
+        key_id=actor.key_id,
+    )
+    start, id_ = time.perf_counter_ns(), uuid7()
+    try:
+        parsed = body()
+        correlation_id = check_options(parsed)
+        batch = decode(served.signature, parsed)
+        ran = served.run(batch)
+    except Exception as error:
+        note_failure(facts, id_.int, door, error, time.perf_counter_ns() - start, request_id())
+        raise
+    prediction = _prediction(served, ran, id_, correlation_id)
+    journal().append(
+        facts, id_.int, door, 200, "", batch.rows, ran.inference_ns,
+        time.perf_counter_ns() - start, ran.cache_hit, request_id(), correlation_id or "",
+        Kind.BODY, msgspec.json.encode(parsed), msgspec.json.encode(prediction),
+    )  # fmt: skip
+    return prediction
 
 
-def run(version: ModelVersion, batch: Batch, *, correlation_id: str | None = None) -> Prediction:
-    """Score decoded rows with one version."""
-    start = time.perf_counter_ns()
-    outputs, was_loaded = engine().predict(version, batch)
-    inference_ms = (time.perf_counter_ns() - start) / 1e6
+def _prediction(served: Served, ran: Ran, id_: UUID, correlation_id: str | None) -> Prediction:
     return Prediction(
-        id=uuid7(),
-        model=version.model.reference,
-        version=version.number,
-        predictions=_values(outputs.predict),
-        probabilities=_probabilities(outputs),
-        classes=(version.signature or {}).get("classes"),
-        confidence=_confidence(outputs),
-        inference_ms=round(inference_ms, 3),
-        cache_hit=was_loaded,
+        id=id_,
+        model=served.reference,
+        version=served.number,
+        predictions=_values(ran.outputs.predict),
+        probabilities=_probabilities(ran.outputs),
+        classes=served.classes,
+        confidence=_confidence(ran.outputs),
+        inference_ms=round(ran.inference_ns / 1e6, 3),
+        cache_hit=ran.cache_hit,
         correlation_id=correlation_id,
     )
-
-
-def _check_options(body: Any) -> str | None:
-    """Refuse keys nobody knows; give back the correlation id."""
-    if not isinstance(body, dict):
-        return None  # decode says so
-    faults = [Fault(f"/{key}", "is not known", "unknown") for key in body.keys() - OPTIONS]
-    correlation_id = body.get("correlation_id")
-    if correlation_id is not None and not (
-        isinstance(correlation_id, str) and 0 < len(correlation_id) <= MAX_CORRELATION_ID
-    ):
-        faults.append(Fault("/correlation_id", f"must be text of 1 to {MAX_CORRELATION_ID}"))
-    if body.get("explain") not in (None, False):
-        faults.append(Fault("/explain", "explanations are not available for this model"))
-    if faults:
-        raise Invalid("The request is wrong; `errors` says where.", errors=faults)
-    return correlation_id
 
 
 def _values(array: np.ndarray[Any, Any]) -> list[Any]:

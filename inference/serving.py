@@ -6,14 +6,21 @@ Outputs into bytes and notes the call in the journal.
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from common.runtime import Batch, Outputs
+from inference.decoder import Decoder
 from inference.engine import engine
 from registry.models import ModelVersion
+
+MOST = 2000  # versions kept ready; a decoder takes some kilobytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +36,8 @@ class Served:
     """A version with everything a door needs to know of it, so that no door asks the database."""
 
     __slots__ = (
-        "classes", "model_id", "number", "organization_id", "reference", "signature", "version",
-        "version_id",
+        "classes", "classes_json", "decode", "model_id", "number", "organization_id", "reference",
+        "signature", "version", "version_id",
     )  # fmt: skip
 
     def __init__(self, version: ModelVersion) -> None:
@@ -43,9 +50,38 @@ class Served:
         self.number: int = version.number
         self.signature: dict[str, Any] = version.signature or {}
         self.classes: list[Any] | None = self.signature.get("classes")
+        self.classes_json = msgspec.Raw(msgspec.json.encode(self.classes))
+        self.decode = Decoder(self.signature)
+
+    def is_called(self, name: str) -> bool:
+        """Whether the model has this name, given in lower case."""
+        return self.version.model.name.lower() == name
+
+    def is_for(self, version: ModelVersion) -> bool:
+        """Whether this is the version as it stands in the database now."""
+        same = self.version.updated_at == version.updated_at
+        return same and self.reference == version.model.reference
 
     def run(self, batch: Batch) -> Ran:
         """Answer a batch. Raises PredictionFailed and ModelUnavailable."""
         start = time.perf_counter_ns()
         outputs, was_loaded = engine().predict(self.version, batch)
         return Ran(outputs, was_loaded, time.perf_counter_ns() - start)
+
+
+_served: OrderedDict[UUID, Served] = OrderedDict()
+_lock = threading.Lock()
+
+
+def served_for(version: ModelVersion) -> Served:
+    """The version made ready, as it was the last time if it has not changed since."""
+    served = _served.get(version.id)
+    if served is not None and served.is_for(version):
+        return served
+    served = Served(version)
+    with _lock:
+        _served[version.id] = served
+        _served.move_to_end(version.id)
+        if len(_served) > MOST:
+            _served.popitem(last=False)
+    return served

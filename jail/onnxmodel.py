@@ -40,6 +40,8 @@ DTYPES: dict[str, Any] = {
     "bool": np.bool_,
     "string": object,
 }
+ANSWERS: dict[str, Any] = {"FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_}
+"""What answers come in, by the signature's datatype; the others are texts."""
 MISSING_TEXT = "\ue000missing"
 """Stands for a missing text: of the private use area, so that no category equals it."""
 MAX_CELLS = 4_000_000
@@ -93,14 +95,15 @@ class OnnxModel:
         except FAILURES as error:
             raise RuntimeError(str(error)) from error
         self._feeds = [(put["name"], _feed(put)) for put in plan["inputs"]]
-        self._task = signature["task"]
-        self._outputs = {output["name"]: output for output in signature["outputs"]}
+        outputs = {output["name"]: output for output in signature["outputs"]}
+        answer = outputs["transform" if signature["task"] == "transform" else "predict"]
+        self._datatype = ANSWERS.get(answer["datatype"])
+        self._rank = len(answer["shape"])
         self._classes: list[Any] = signature.get("classes") or []
         names = plan["outputs"]
-        self._answer = "transform" if self._task == "transform" else "predict"
-        self._predict: str = names.get("predict") or names["transform"]
-        proba = "predict_proba" in self._outputs
-        self._proba: str | None = names.get("predict_proba") if proba else None
+        self._answer = [names.get("predict") or names["transform"]]
+        both = "predict_proba" in outputs and names.get("predict_proba") is not None
+        self._answer_and_proba = [*self._answer, names["predict_proba"]] if both else self._answer
         self._texts = any(put["dtype"] == "string" for put in plan["inputs"])
 
     def predict(
@@ -118,10 +121,8 @@ class OnnxModel:
         return parts[0] if len(parts) == 1 else _joined(parts)
 
     def _run(self, batch: Batch, proba: bool, run_options: Any | None) -> Outputs:
-        names = [self._predict]
-        if proba and self._proba is not None:
-            names.append(self._proba)
         feeds = {name: feed(batch) for name, feed in self._feeds}
+        names = self._answer_and_proba if proba else self._answer
         try:
             found = self._session.run(names, feeds, run_options)
         except FAILURES as error:
@@ -130,14 +131,13 @@ class OnnxModel:
         return Outputs(predicted, self._probabilities(found[1]) if len(found) > 1 else None)
 
     def _shaped(self, values: Any, rows: int) -> Array:
-        """Answers in the dtype and shape of the signature."""
-        output = self._outputs[self._answer]
+        """Answers in the dtype and shape of the signature; mostly they are so already."""
         array = np.asarray(values)
-        array = array.reshape(rows, -1) if len(output["shape"]) == 2 else array.reshape(rows)
-        datatype = output["datatype"]
-        if datatype == "BYTES":
-            return array.astype(str).astype(object)
-        return array.astype({"FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_}[datatype])
+        if array.ndim != self._rank or self._rank == 2:
+            array = array.reshape(rows, -1) if self._rank == 2 else array.reshape(rows)
+        if self._datatype is None:  # texts: onnxruntime gives them as str
+            return array if array.dtype == object else array.astype(str).astype(object)
+        return array.astype(self._datatype, copy=False)
 
     def _probabilities(self, values: Any) -> Array:
         """(rows, classes), also from a list of mappings or one column for the second class."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from rest_framework.authentication import BaseAuthentication
@@ -12,7 +13,7 @@ from accounts import keys
 from accounts.actors import Actor, actor_for_key
 from accounts.errors import REALM, BadToken, TwoCredentials
 from accounts.models import ApiKey, User
-from accounts.tokens import actor_for_token
+from accounts.tokens import actor_and_end
 from common import clock
 
 LAST_USED_EVERY = timedelta(minutes=1)
@@ -44,6 +45,26 @@ def actor_by_key(key: str) -> Actor:
 
     Notes that the key was used, at most once a minute.
     """
+    return _credential_by_key(key).actor
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Who a key or token speaks for, and until when: `ends_at` is None where it has no end."""
+
+    actor: Actor
+    ends_at: datetime | None
+
+
+def read_credential(token: str) -> Credential:
+    """Read a key or an access token, for caches that must know its end; BadToken as ever."""
+    if token.startswith(keys.PREFIX):
+        return _credential_by_key(token)
+    actor, ends_at = actor_and_end(token)
+    return Credential(actor, ends_at)
+
+
+def _credential_by_key(key: str) -> Credential:
     if not keys.is_key(key):
         raise BadToken
     row = (
@@ -56,15 +77,14 @@ def actor_by_key(key: str) -> Actor:
     if row is None or actor is None or not actor.user.is_active:
         raise BadToken
     _note_use(row)
-    return actor
+    return Credential(actor, row.expires_at)
 
 
 def _bearer(authorization: str) -> Actor:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise BadToken
-    token = token.strip()
-    return actor_by_key(token) if token.startswith(keys.PREFIX) else actor_for_token(token)
+    return read_credential(token.strip()).actor
 
 
 def _note_use(key: ApiKey) -> None:

@@ -90,8 +90,12 @@ class BodyGuardMiddleware:
             return LengthRequired("Content-Length must be a whole number.")
         most = _most_bytes(request)
         if int(length) > most:
+            advice = (
+                PREDICT_ADVICE if request.path.rstrip("/").endswith(("/predict", "/infer")) else ""
+            )
             return TooLarge(
-                f"The body has {int(length):,} bytes; {most:,} is the most that is taken here.",
+                f"The body has {int(length):,} bytes; {most:,} is the most that is taken here."
+                f"{advice}",
                 code="body_too_large",
             )
         return None
@@ -131,6 +135,7 @@ def _most_bytes(request: HttpRequest) -> int:
     return int(settings.REQUEST_MAX_BYTES)
 
 
+PREDICT_ADVICE = " Send many rows as a file to POST /api/v1/models/{ref}/predict/batch."
 UPLOAD_PATHS = frozenset({"/api/v1/models", "/models/upload"})
 
 

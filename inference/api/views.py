@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from accounts.api import actor
 from inference import predict
 from inference.api.serializers import PredictInput, PredictionOutput
+from inference.journal.record import Door
 
 
 class PredictView(APIView):
@@ -22,5 +23,5 @@ class PredictView(APIView):
     @extend_schema(request=PredictInput, responses=PredictionOutput, operation_id="models_predict")
     def post(self, request: Request, ref: str) -> Response:
         """Ask a model. Rows are checked against its signature, every fault named at once."""
-        answer = predict.predict(ref, request.data, actor=actor(request))
+        answer = predict.predict(ref, lambda: request.data, actor=actor(request), door=Door.NATIVE)
         return Response(dataclasses.asdict(answer))

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.pages import actor
 from common.errors import DomainError
 from common.http.partials import is_partial
+from inference.journal.record import Door
 from inference.pages.forms import MAX_FIELDS, PlaygroundForm, features_of
 from inference.predict import Prediction, predict
 from registry.pages.samples import example_body
@@ -42,7 +43,7 @@ def playground(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     answer: Prediction | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            answer = predict(ref, form.body(), actor=who)
+            answer = predict(ref, form.body, actor=who, door=Door.PLAYGROUND)
         except DomainError as error:
             form.blame(error)
     context = {"model": version.model, "version": version, "form": form, "answer": answer}

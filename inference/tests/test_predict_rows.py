@@ -14,6 +14,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.semi_supervised import LabelSpreading
 
 from accounts.models import User
+from inference import engine as engine_module
 from inference.engine import engine
 from inference.tests.conftest import GoLive
 from registry.models import ModelVersion, Runtime, State, Status
@@ -82,7 +83,7 @@ def test_a_jailed_child_that_dies_is_replaced(client: APIClient, go_live: GoLive
     body = {"inputs": ROWS[:1].tolist()}
     assert ask(client, body).status_code == 200
     runner = engine()._entries[version.id].runner
-    os.kill(runner._model.pid, signal.SIGKILL)  # type: ignore[union-attr]
+    os.kill(runner.pid, signal.SIGKILL)  # type: ignore[union-attr]
     response = ask(client, body)
     assert response.status_code == 200, response.json()
     assert engine()._entries[version.id].runner is not runner
@@ -95,17 +96,20 @@ def test_a_slow_model_leaves_threads_for_everything_else(
     body = {"inputs": ROWS[:1].tolist()}
     assert ask(client, body).status_code == 200
     runner: Any = engine()._entries[version.id].runner
-    monkeypatch.setattr("inference.engine.TURN_WITHIN", 0.01)
-    with runner._turn:  # a call that takes long
-        response = ask(client, body)
+    monkeypatch.setattr("inference.batching.TURN_WITHIN", 0.01)
+    batcher = runner.predict.__self__
+    batcher._running += 1  # a call that takes long
+    response = ask(client, body)
+    batcher._running -= 1
     assert (response.status_code, response.json()["code"]) == (503, "model_busy")
     assert response["Retry-After"] == "1"
     places = 0
-    while runner._places.acquire(blocking=False):
+    while engine()._places.acquire(blocking=False):
         places += 1
+    assert places == engine_module.PLACES
     assert ask(client, body).json()["code"] == "model_busy"
     for _ in range(places):
-        runner._places.release()
+        engine()._places.release()
     assert ask(client, body).status_code == 200
 
 

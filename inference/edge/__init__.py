@@ -1,0 +1,1 @@
+"""The edge: a small WSGI application in front of Django that answers predictions itself."""

@@ -1,0 +1,170 @@
+"""Who calls, and which version their paths lead to: remembered, and forgotten when it changes.
+
+A credential is kept by its SHA-256 for half a minute at most. Whatever could change what it may do
+is an event in the database, and a follower of those (`common.heard`) makes the caches forget it
+within milliseconds of the commit; it looks every 250 ms where the message got lost. Where it could
+not look for a second, nothing remembered is used: every call asks the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+from accounts.actors import Actor
+from accounts.api.authentication import Credential, read_credential
+from accounts.errors import BadToken
+from common import clock
+from common.heard import Follower
+from inference.journal.record import pack_facts
+from inference.serving import Served, served_for
+from registry.selectors import resolve_version
+
+TTL = 30.0  # seconds; also how often a key that is in use is noted as used
+JUNK_TTL = 5.0
+MOST_CALLERS = 100_000
+MOST_ROUTES = 10_000  # of one caller
+MOST_JUNK = 10_000
+UNHEARD = 1.0  # seconds without news after which nothing remembered is used
+HEARD_TYPES = (
+    "api_key.updated", "api_key.revoked", "user.activated", "user.deactivated",
+    "user.operator_appointed", "user.password_changed", "user.profile_updated",
+    "model.updated", "model_version.received", "model_version.ready", "model_version.rejected",
+    "model_version.updated",
+)  # fmt: skip
+
+
+class Route:
+    """A path of one caller's: the version it leads to, and the caller as the journal notes them."""
+
+    __slots__ = ("facts", "served")
+
+    def __init__(self, served: Served, actor: Actor) -> None:
+        self.served = served
+        self.facts = pack_facts(
+            version_id=served.version_id,
+            model_id=served.model_id,
+            organization_id=served.organization_id,
+            user_id=actor.id,
+            key_id=actor.key_id,
+        )
+
+
+class Caller:
+    """A credential that was read, and the routes it has used. `until` is on the monotonic clock."""
+
+    __slots__ = ("actor", "routes", "scopes", "until")
+
+    def __init__(self, credential: Credential) -> None:
+        self.actor = credential.actor
+        self.scopes = credential.actor.scopes
+        self.until = time.monotonic() + min(TTL, _seconds_to(credential.ends_at))
+        self.routes: dict[str, Route] = {}
+
+
+class Callers:
+    """The callers of this process."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, Caller] = OrderedDict()
+        self._junk: OrderedDict[bytes, float] = OrderedDict()
+        self._lock = threading.Lock()
+        self._unheard = UNHEARD + settings.AUTH_STALE_SECONDS
+        # Counts what was heard: what was read before it must not be remembered after it.
+        self._heard = 0
+        self.follower = Follower(HEARD_TYPES, heard=self._forget, lost=self.clear)
+
+    def caller(self, token: str) -> Caller:
+        """Who a key or access token speaks for. Raises BadToken."""
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        caller = self._known.get(digest)
+        if caller is not None:
+            now = time.monotonic()
+            if now < caller.until and now < self.follower.looked_at + self._unheard:
+                return caller
+        return self._read(digest, token)
+
+    def route(self, caller: Caller, path: str, ref: str) -> Route:
+        """Find the version a reference leads this caller to, and remember it for the path.
+
+        Raises what `resolve_version` raises.
+        """
+        heard = self._heard
+        try:
+            route = Route(served_for(resolve_version(caller.actor, ref)), caller.actor)
+        finally:
+            connections.close_all()
+        with self._lock:
+            if heard == self._heard and self._is_current() and len(caller.routes) < MOST_ROUTES:
+                caller.routes[path] = route
+        return route
+
+    def clear(self) -> None:
+        """Forget everybody."""
+        with self._lock:
+            self._heard += 1
+            self._known.clear()
+            self._junk.clear()
+
+    def _is_current(self) -> bool:
+        return time.monotonic() < self.follower.looked_at + self._unheard
+
+    def _read(self, digest: bytes, token: str) -> Caller:
+        junk_until = self._junk.get(digest)
+        if junk_until is not None and time.monotonic() < junk_until and self._is_current():
+            raise BadToken
+        heard = self._heard
+        try:
+            caller = Caller(read_credential(token))
+        except BadToken:
+            self._remember(heard, self._junk, digest, time.monotonic() + JUNK_TTL, MOST_JUNK)
+            raise
+        finally:
+            connections.close_all()
+        self._remember(heard, self._known, digest, caller, MOST_CALLERS)
+        return caller
+
+    def _remember(
+        self, heard: int, where: OrderedDict[bytes, Any], digest: bytes, what: Any, most: int
+    ) -> None:
+        with self._lock:
+            if heard == self._heard and self._is_current():
+                where[digest] = what
+                where.move_to_end(digest)
+                while len(where) > most:
+                    where.popitem(last=False)
+
+    def _forget(self, type_: str, payload: dict[str, Any]) -> None:
+        """Forget what an event may have changed."""
+        with self._lock:
+            self._heard += 1
+            if type_.startswith("model"):
+                self._forget_routes(str(payload["name"]).lower())
+                return
+            key, user = payload.get("key_id"), payload.get("user_id")
+            gone = [
+                digest
+                for digest, caller in self._known.items()
+                if str(caller.actor.key_id) == key or str(caller.actor.id) == user
+            ]
+            for digest in gone:
+                del self._known[digest]
+            self._junk.clear()
+
+    def _forget_routes(self, name: str) -> None:
+        """Those of every model of that name: a new one may stand before another's."""
+        for caller in self._known.values():
+            gone = [path for path, route in caller.routes.items() if route.served.is_called(name)]
+            for path in gone:
+                caller.routes.pop(path, None)
+
+
+def _seconds_to(moment: datetime | None) -> float:
+    return TTL if moment is None else (moment - clock.now()).total_seconds()
