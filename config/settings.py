@@ -166,19 +166,28 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_DB_REUSE_MAX = 1000
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_QUEUES = [Queue(name) for name in ("default", "journal", "models", "webhooks", "bulk")]
-CELERY_TASK_ROUTES = {"registry.tasks.run_pipeline": {"queue": "models"}}
+CELERY_TASK_ROUTES = {
+    "registry.tasks.run_pipeline": {"queue": "models"},
+    "inference.tasks.store_batch": {"queue": "journal"},
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = {
     "sweep-events": {"task": "common.tasks.sweep_events", "schedule": schedule(5.0)},
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
+    "make-partitions": {"task": "inference.tasks.make_partitions", "schedule": schedule(3600.0)},
+    "retain-predictions": {
+        "task": "inference.tasks.retain_predictions",
+        "schedule": schedule(3600.0),
+    },
 }
 
 # Files.
 MEDIA_ROOT = SLIPWAY_HOME / "files"
 QUARANTINE_ROOT = SLIPWAY_HOME / "quarantine"
 JOURNAL_ROOT = SLIPWAY_HOME / "journal"
+PREDICTION_RETENTION_DAYS = env.integer("PREDICTION_RETENTION_DAYS", 90)
 MODEL_MAX_BYTES = env.integer("MODEL_MAX_BYTES", 2 * 1024**3, low=1024)
 REQUEST_MAX_BYTES = env.integer("REQUEST_MAX_BYTES", 32 * 1024**2, low=1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MAX_BYTES

@@ -1,0 +1,57 @@
+"""Inference's Celery tasks: storing what the journal sends, and keeping its tables in shape."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import timedelta
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+
+from common import clock
+from inference import partitions
+from inference.models import JournalBatch
+from inference.store import store
+
+logger = structlog.get_logger(__name__)
+
+# A batch's row tells late deliveries that they are late. The broker delivers again within the hour.
+BATCH_LIFE = timedelta(days=7)
+
+
+@shared_task
+def store_batch(segment: str, offset: int, payload: str) -> int:
+    """Store the records in a stretch of a segment; returns how many were new.
+
+    The payload is base64. One that is not is dropped: the shipper has the bytes, and sends again.
+    """
+    try:
+        data = base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError) as error:
+        logger.error("batch_unreadable", segment=segment, offset=offset, error=str(error))  # noqa: TRY400
+        return 0
+    return store(segment, offset, data)
+
+
+@shared_task
+def make_partitions() -> None:
+    """Make the predictions table's days to come."""
+    partitions.make_ahead()
+
+
+@shared_task
+def retain_predictions() -> list[str]:
+    """Drop the days beyond PREDICTION_RETENTION_DAYS; returns the dropped partitions.
+
+    Roll-ups stay: they hold no inputs and no outputs.
+    """
+    JournalBatch.objects.filter(stored_at__lt=clock.now() - BATCH_LIFE).delete()
+    days = settings.PREDICTION_RETENTION_DAYS
+    if days == 0:
+        return []
+    dropped = partitions.drop_before((clock.now() - timedelta(days=days)).date())
+    if dropped:
+        logger.info("predictions_dropped", partitions=dropped)
+    return dropped
