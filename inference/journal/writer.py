@@ -221,6 +221,11 @@ def journal() -> Journal:
     return found
 
 
+def present_segment() -> Path | None:
+    """The segment this process writes to now; None before its first call."""
+    return _journal.segment if _journal is not None else None
+
+
 def _forget() -> None:
     """In a forked child: its parent's segment is its parent's. Closing does not unlock it."""
     global _journal, _making
