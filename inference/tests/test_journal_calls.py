@@ -181,7 +181,7 @@ def write(**call):
         print(f"{write_call(journal, facts, **call):x}")
     except JournalUnavailable:
         print("refused")
-for _ in range(12):
+for _ in range(20):
     write()
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 for _ in range(3):
