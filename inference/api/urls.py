@@ -1,8 +1,10 @@
-from django.urls import re_path
+from django.urls import path, re_path
 
-from inference.api import views
+from inference.api import prediction_views, views
 from registry.refs import REF_PATTERN
 
 urlpatterns = [
     re_path(rf"^models/(?P<ref>{REF_PATTERN})/predict$", views.PredictView.as_view()),
+    path("predictions", prediction_views.PredictionListView.as_view()),
+    path("predictions/<uuid:prediction_id>", prediction_views.PredictionView.as_view()),
 ]

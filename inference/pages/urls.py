@@ -1,8 +1,10 @@
-from django.urls import re_path
+from django.urls import path, re_path
 
-from inference.pages import views
+from inference.pages import predictions, views
 from registry.refs import MODEL_PATH
 
 urlpatterns = [
     re_path(rf"^models/{MODEL_PATH}/playground$", views.playground, name="playground"),
+    path("predictions", predictions.predictions, name="predictions"),
+    path("predictions/<uuid:prediction_id>", predictions.prediction, name="prediction"),
 ]
