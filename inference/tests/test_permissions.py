@@ -8,6 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, User
+from inference.tests.test_browse_predictions import make_prediction
 from registry.tests.factories import make_model, make_version
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +26,35 @@ ROUTES: list[tuple[str, str, dict[str, int]]] = [
             "anonymous": 401,
             "predict_key": 400,
             "read_key": 403,
+            "history_key": 403,
+        },
+    ),
+    (
+        "get",
+        "/api/v1/predictions?model=alice/churn",
+        {
+            "owner": 200,
+            "viewer": 200,
+            "stranger": 404,
+            "operator": 404,
+            "anonymous": 401,
+            "predict_key": 403,
+            "read_key": 403,
+            "history_key": 200,
+        },
+    ),
+    (
+        "get",
+        "/api/v1/predictions/{prediction}",
+        {
+            "owner": 200,
+            "viewer": 200,
+            "stranger": 404,
+            "operator": 404,
+            "anonymous": 401,
+            "predict_key": 403,
+            "read_key": 403,
+            "history_key": 200,
         },
     ),
 ]
@@ -49,7 +79,7 @@ def test_each_caller_gets_what_they_may(
     expected: dict[str, int],
 ) -> None:
     Membership.objects.create(organization=alice.personal_organization, user=bob, role="viewer")
-    make_version(make_model(alice))
+    prediction = make_prediction(make_version(make_model(alice)), alice)
 
     def by_key(scope: str) -> APIClient:
         key = key_for(alice, scopes=[scope])
@@ -63,7 +93,9 @@ def test_each_caller_gets_what_they_may(
         "anonymous": lambda: anonymous,
         "predict_key": lambda: by_key("predict"),
         "read_key": lambda: by_key("models:read"),
+        "history_key": lambda: by_key("predictions:read"),
     }
-    path = path.replace("/alice/", f"/{alice.slug}/")
-    response = getattr(clients[caller](), method)(path, {"inputs": "wrong"}, format="json")
+    path = path.replace("alice/", f"{alice.slug}/").replace("{prediction}", str(prediction.id))
+    body = {"format": "json", "data": {"inputs": "wrong"}} if method == "post" else {}
+    response = getattr(clients[caller](), method)(path, **body)
     assert response.status_code == expected[caller], response.content
