@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import timedelta
 
 import structlog
@@ -12,6 +10,7 @@ from django.conf import settings
 
 from common import clock
 from inference import partitions
+from inference.journal.record import unpack_batch
 from inference.models import JournalBatch
 from inference.store import store
 
@@ -25,11 +24,11 @@ BATCH_LIFE = timedelta(days=7)
 def store_batch(segment: str, offset: int, payload: str) -> int:
     """Store the records in a stretch of a segment; returns how many were new.
 
-    The payload is base64. One that is not is dropped: the shipper has the bytes, and sends again.
+    A payload that is garbled is dropped: the shipper has the records, and sends them again.
     """
     try:
-        data = base64.b64decode(payload, validate=True)
-    except (binascii.Error, ValueError) as error:
+        data = unpack_batch(payload)
+    except ValueError as error:
         logger.error("batch_unreadable", segment=segment, offset=offset, error=str(error))  # noqa: TRY400
         return 0
     return store(segment, offset, data)

@@ -46,7 +46,8 @@ def walk(data: bytes, seed: int, *, most: int, finished: bool) -> Stretch:
         torn += found - at
         at = found
     if records < most and finished:
-        torn += size - at
+        # A segment whose process was killed ends in the room it had reserved: zeros.
+        torn += len(data[at:].rstrip(b"\0"))
         at = size
     return Stretch(at, records, torn)
 

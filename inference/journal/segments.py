@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import structlog
 
 from inference.journal.reader import walk
 from inference.journal.record import HEAD, MAX_PAYLOAD
-from inference.journal.writer import SUFFIX, seed_of
+from inference.journal.writer import SUFFIX, UNBORN, seed_of
 
 logger = structlog.get_logger(__name__)
 
 BATCH_BYTES = 1024**2
 BATCH_RECORDS = 5000
+UNBORN_AGE = 600
 MAX_RECORD = HEAD.size + MAX_PAYLOAD
 
 
@@ -25,7 +27,8 @@ class Segment:
     """One segment that is being shipped.
 
     `finished`: its writer is gone and its lock is ours, so that nothing more comes and nobody else
-    ships it. `position` is where the next batch begins.
+    ships it. `position` is where the next batch begins, `written` how far a segment that is still
+    being written to has come; behind that lies room without records.
     """
 
     path: Path
@@ -33,6 +36,7 @@ class Segment:
     seed: int
     position: int = 0
     finished: bool = False
+    written: int = 0
 
     @property
     def name(self) -> str:
@@ -46,16 +50,17 @@ class Segment:
     @property
     def waiting(self) -> int:
         """Bytes that no batch has taken yet."""
-        return os.fstat(self.fd).st_size - self.position
+        size = os.fstat(self.fd).st_size if self.finished else self.written
+        return size - self.position
 
     def take(self) -> tuple[int, bytes] | None:
         """The next batch of whole records, with its offset; None where none waits.
 
         What is torn before or between them is passed over.
         """
-        while self.waiting > 0:
-            data = os.pread(self.fd, BATCH_BYTES, self.position)
-            is_all = len(data) < BATCH_BYTES
+        while (waiting := self.waiting) > 0:
+            data = os.pread(self.fd, min(BATCH_BYTES, waiting), self.position)
+            is_all = len(data) == waiting
             stretch = walk(data, self.seed, most=BATCH_RECORDS, finished=self.finished and is_all)
             if stretch.torn:
                 logger.warning(
@@ -66,7 +71,7 @@ class Segment:
                 return start, data[: stretch.end]
             if stretch.end == 0:
                 if is_all:
-                    return None
+                    return None  # a living segment's last record, in the middle of being written
                 # More than the longest record and no whole one in it: go on near its end.
                 self.position += BATCH_BYTES - MAX_RECORD
         return None
@@ -104,6 +109,16 @@ def open_segment(path: Path) -> Segment | None:
         return None
     except OSError:
         return None
+
+
+def sweep(folder: Path) -> None:
+    """Delete what a process left that died while it began a segment: nothing is in there."""
+    for path in folder.glob(f"*{UNBORN}"):
+        try:
+            if path.stat().st_mtime < time.time() - UNBORN_AGE:
+                path.unlink()
+        except OSError:
+            continue  # its process lives, and gave it a name just now
 
 
 def adopt(folder: Path, known: set[str], *, most: int) -> list[Segment]:

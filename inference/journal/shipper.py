@@ -7,7 +7,6 @@ be sent now lies in its segment until it can.
 
 from __future__ import annotations
 
-import base64
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -23,8 +22,9 @@ from django.conf import settings
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from inference.journal.segments import Segment, adopt, open_segment
-from inference.journal.writer import present_segment
+from inference.journal.record import pack_batch
+from inference.journal.segments import Segment, adopt, open_segment, sweep
+from inference.journal.writer import Present, present_segment
 
 logger = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ class Shipper(threading.Thread):
 
     Args:
         folder: where segments lie.
-        own: the segment that this process writes to, or None.
+        own: the segment that this process writes to and how far it has come, or None.
         broker_url: the broker, if not the settings'.
         database: psycopg's connection parameters, if not the settings'.
     """
@@ -77,7 +77,7 @@ class Shipper(threading.Thread):
         self,
         folder: Path,
         *,
-        own: Callable[[], Path | None] = present_segment,
+        own: Callable[[], Present | None] = present_segment,
         broker_url: str = "",
         database: dict[str, Any] | None = None,
     ) -> None:
@@ -91,6 +91,7 @@ class Shipper(threading.Thread):
         self._flights: dict[tuple[str, int], Flight] = {}
         self._connection: psycopg.Connection[Any] | None = None
         self._broker: Connection | None = None
+        self._own_path: Path | None = None
         self._look_at = 0.0
 
     def run(self) -> None:
@@ -133,22 +134,26 @@ class Shipper(threading.Thread):
 
     def _follow_own(self) -> None:
         """Know the segment that this process writes to now."""
-        path = self._own()
-        if path is None or path.name in self._segments:
+        present = self._own()
+        self._own_path = present.path if present else None
+        if present is None:
             return
-        segment = open_segment(path)
-        if segment is not None:
-            self._segments[path.name] = segment
+        segment = self._segments.get(present.path.name)
+        if segment is None:
+            segment = open_segment(present.path)
+            if segment is None:
+                return
+            self._segments[present.path.name] = segment
             # The one before has lost its writer by now.
             self._look_at = 0.0
+        segment.written = present.size
 
     def _look_around(self) -> None:
         """Take over what has no writer: our own finished segments first."""
-        own = self._own()
         for segment in list(self._segments.values()):
             if segment.is_gone:
                 self._drop(segment)
-            elif not segment.finished and segment.path != own:
+            elif not segment.finished and segment.path != self._own_path:
                 segment.claim()
         most = MAX_SEGMENTS - len(self._segments)
         for segment in adopt(self._folder, set(self._segments), most=most):
@@ -159,6 +164,7 @@ class Shipper(threading.Thread):
                 raise
             self._segments[segment.name] = segment
             logger.info("segment_adopted", segment=segment.name, position=segment.position)
+        sweep(self._folder)
         self._look_at = time.monotonic() + LOOK_AROUND
 
     def _stored_up_to(self, name: str) -> int:
@@ -196,7 +202,7 @@ class Shipper(threading.Thread):
 
     def _send(self) -> None:
         """Send what waits, as long as not too much is on its way."""
-        own = self._own()
+        own = self._own_path
         for segment in sorted(self._segments.values(), key=lambda one: one.path != own):
             is_own = segment.path == own
             if not (is_own or segment.finished):
@@ -237,11 +243,10 @@ class Shipper(threading.Thread):
         segment.close()
 
     def _publish(self, name: str, offset: int, data: bytes) -> None:
-        payload = base64.b64encode(data).decode("ascii")
         # By its name: the task's module stands above this one.
         current_app.send_task(
             "inference.tasks.store_batch",
-            args=(name, offset, payload),
+            args=(name, offset, pack_batch(data)),
             connection=self._broker_connection(),
             retry=False,
             # Without this Celery makes a representation of the whole payload.

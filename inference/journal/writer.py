@@ -7,13 +7,14 @@ whose lock nobody holds is finished, and any shipper may take it.
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import secrets
 import threading
 import time
 import zlib
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from django.conf import settings
@@ -35,7 +36,7 @@ from inference.journal.record import (
 
 logger = structlog.get_logger(__name__)
 
-SEGMENT_BYTES: Final = 64 * 1024**2
+SEGMENT_BYTES: Final = 16 * 1024**2
 SUFFIX: Final = ".seg"
 # A segment under this name is not locked yet; shippers leave it alone.
 UNBORN: Final = ".new"
@@ -43,7 +44,6 @@ UNBORN: Final = ".new"
 _pack_head = HEAD.pack
 _pack_fixed = FIXED.pack
 _crc32 = zlib.crc32
-_writev = os.writev
 
 
 class JournalUnavailable(Unavailable):
@@ -57,26 +57,62 @@ def seed_of(segment: str) -> int:
     return int(segment.split("-")[1], 16)
 
 
+class Present(NamedTuple):
+    """A segment that is being written to: its first `size` bytes are whole records."""
+
+    path: Path
+    size: int
+
+
+class _Segment(NamedTuple):
+    path: Path
+    fd: int
+    room: mmap.mmap
+
+    def close(self, written: int) -> None:
+        """Cut off the room that was not used, and let go of the lock."""
+        self.room.close()
+        try:
+            os.ftruncate(self.fd, written)
+        finally:
+            os.close(self.fd)
+
+
 class Journal:
     """The segments of one process. Any number of threads may append.
 
+    A segment is a file of fixed size whose room is reserved when it is made, mapped into memory.
+    Writing a record is copying it there: no system call, so that no thread lets go of the
+    interpreter and a disk that is full is known before a record needs it; and the pages are the
+    kernel's, which keeps them when the process is killed. docs/decisions/0006 has the figures.
+
     Args:
         folder: where segments lie.
-        segment_bytes: the size at which the next segment begins, about.
+        segment_bytes: the size of a segment.
     """
 
     def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
-        # One seed for all segments of this journal: a thread may be between its CRC and its write
-        # while another begins the next segment.
         self._name = f"{time.time_ns():016x}-{secrets.token_hex(4)}-{os.getpid()}"
         self._seed = seed_of(self._name)
         self._count = 0
-        self._rotating = threading.Lock()
-        self._room = segment_bytes
+        self._lock = threading.Lock()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._fd, self.segment = self._begin()
+        self._segment = self._begin(segment_bytes)
+        self._room = self._segment.room
+        self._size, self._at = len(self._room), 0
+
+    @property
+    def present(self) -> Present:
+        """The segment that is written to now, and how far it is written."""
+        with self._lock:
+            return Present(self._segment.path, self._at)
+
+    @property
+    def segment(self) -> Path:
+        """Where it writes now."""
+        return self._segment.path
 
     def append(  # noqa: PLR0913  a record is many things, and a call with names would cost
         self,
@@ -95,7 +131,7 @@ class Journal:
         inputs: bytes,
         outputs: bytes,
     ) -> None:
-        """Write one record, in one system call.
+        """Write one record.
 
         Args:
             facts: who asked which version, from `pack_facts`.
@@ -105,7 +141,7 @@ class Journal:
             outputs: the whole native answer as JSON, or b"". Beyond 256 KiB it is not kept.
 
         Raises:
-            JournalUnavailable: it is not written whole: the disk is full or worse.
+            JournalUnavailable: there is no room for it: the disk is full or worse.
         """
         flags = CACHE_HIT if cache_hit else 0
         if len(inputs) > MAX_INPUTS:
@@ -129,59 +165,63 @@ class Journal:
             code_, request, correlation, inputs, outputs,
         ))
         # fmt: on
-        length = len(payload)
-        head = _pack_head(MAGIC, length, _crc32(payload, self._seed))
-        try:
-            written = _writev(self._fd, (head, payload))
-        except OSError as error:
-            raise _unavailable(error) from error
-        if written != length + 12:
-            # What lies there now is torn; readers step over it. Finishing it is not possible, as
-            # another thread's record may follow already.
-            raise _unavailable(None)
-        # Lost updates between threads make a segment a little longer, which harms nobody.
-        self._room -= written
-        if self._room < 0:
-            self._rotate()
+        self.put(_pack_head(MAGIC, len(payload), _crc32(payload, self._seed)) + payload)
+
+    def put(self, record: bytes) -> None:
+        """Write these bytes after those before. Raises JournalUnavailable."""
+        length = len(record)
+        with self._lock:
+            at = self._at
+            end = at + length
+            if end > self._size:
+                self._rotate(length)
+                at, end = 0, length
+            self._room[at:end] = record
+            self._at = end
 
     def close(self) -> None:
         """Let go of the segment; a shipper takes it from there. Nothing may be appended after."""
-        with self._rotating:
-            fd, self._fd = self._fd, -1
-            if fd >= 0:
-                os.close(fd)
+        with self._lock:
+            if self._size >= 0:
+                self._segment.close(self._at)
+            self._size = -1
 
-    def _rotate(self) -> None:
-        """Begin the next segment. Where that fails, the present one goes on growing."""
-        with self._rotating:
-            if self._room >= 0 or self._fd < 0:
-                return
-            self._room = self._segment_bytes
-            try:
-                fd, path = self._begin()
-            except OSError as error:
-                logger.warning("journal_not_rotated", error=str(error))
-                return
-            # The number stays and what is behind it changes at once: a thread that writes now
-            # writes to the old segment or to the new one, and the old one stays locked until its
-            # write is done.
-            os.dup2(fd, self._fd, inheritable=False)
-            os.close(fd)
-            self.segment = path
+    def disown(self) -> None:
+        """Let go of what a forked child has of its parent's; the parent's lock and file stay."""
+        self._lock = threading.Lock()
+        self._size = -1
+        self._segment.room.close()
+        os.close(self._segment.fd)
 
-    def _begin(self) -> tuple[int, Path]:
-        """A new segment, locked before anybody can see it under its name."""
+    def _rotate(self, least: int) -> None:
+        """Begin the next segment; the caller holds the lock."""
+        if self._size < 0:
+            raise _unavailable(None)
+        try:
+            segment = self._begin(max(least, self._segment_bytes))
+        except OSError as error:
+            raise _unavailable(error) from error
+        before, written = self._segment, self._at
+        self._segment, self._room = segment, segment.room
+        self._size, self._at = len(segment.room), 0
+        before.close(written)
+
+    def _begin(self, size: int) -> _Segment:
+        """A new segment, reserved and locked before anybody can see it under its name."""
         self._count += 1
         path = self._folder / f"{self._name}-{self._count}{SUFFIX}"
         unborn = path.with_suffix(UNBORN)
-        fd = os.open(unborn, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        fd = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.posix_fallocate(fd, 0, size)
+            room = mmap.mmap(fd, size)
             unborn.rename(path)
         except OSError:
+            unborn.unlink(missing_ok=True)
             os.close(fd)
             raise
-        return fd, path
+        return _Segment(path, fd, room)
 
 
 _said_at = 0.0
@@ -193,7 +233,7 @@ def _unavailable(error: OSError | None) -> JournalUnavailable:
     now = time.monotonic()
     if now - _said_at >= 1:
         _said_at = now
-        logger.error("journal_unavailable", error=str(error or "short write"))
+        logger.error("journal_unavailable", error=str(error or "closed"))
     return JournalUnavailable(
         "The call could not be written down. Try again in a moment.", retry_after=1
     )
@@ -221,9 +261,9 @@ def journal() -> Journal:
     return found
 
 
-def present_segment() -> Path | None:
+def present_segment() -> Present | None:
     """The segment this process writes to now; None before its first call."""
-    return _journal.segment if _journal is not None else None
+    return _journal.present if _journal is not None else None
 
 
 def _forget() -> None:
@@ -231,8 +271,7 @@ def _forget() -> None:
     global _journal, _making
     inherited, _journal, _making = _journal, None, threading.Lock()
     if inherited is not None:
-        inherited._rotating = threading.Lock()
-        inherited.close()
+        inherited.disown()
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -20,7 +20,7 @@ from common.ids import uuid7
 from inference.journal import writer
 from inference.journal.reader import payloads, walk
 from inference.journal.record import HEAD, MAGIC, MAX_INPUTS, Kind, pack_facts
-from inference.journal.segments import Segment, adopt, open_segment
+from inference.journal.segments import Segment, adopt, open_segment, sweep
 from inference.journal.writer import Journal, JournalUnavailable, journal, seed_of
 from inference.tests.journaled import write_call, written
 
@@ -148,6 +148,15 @@ def test_an_unlocked_segment_has_no_name_yet(book: Journal) -> None:
     assert adopt(book.segment.parent, set(), most=9) == []
 
 
+def test_what_was_never_begun_is_swept(book: Journal) -> None:
+    folder = book.segment.parent
+    (folder / "x-00000000-1.new").write_bytes(b"")
+    (folder / "x-00000000-2.new").write_bytes(b"")
+    os.utime(folder / "x-00000000-2.new", (0, 0))
+    sweep(folder)
+    assert sorted(path.name for path in folder.glob("*.new")) == ["x-00000000-1.new"]
+
+
 def test_a_deleted_segment_is_told(book: Journal) -> None:
     segment: Segment | None = open_segment(book.segment)
     assert segment is not None
@@ -157,16 +166,6 @@ def test_a_deleted_segment_is_told(book: Journal) -> None:
     segment.close()
 
 
-def test_a_full_disk_refuses_the_call(book: Journal) -> None:
-    full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, book._fd)
-    os.close(full)
-    with pytest.raises(JournalUnavailable) as refused:
-        write_call(book, FACTS)
-    assert (refused.value.status, refused.value.code) == (503, "journal_unavailable")
-    assert refused.value.retry_after
-
-
 LIMITED = """
 import resource, sys
 from pathlib import Path
@@ -174,13 +173,13 @@ import django
 django.setup()
 from inference.journal.writer import Journal, JournalUnavailable
 from inference.tests.journaled import write_call
-journal, facts = Journal(Path(sys.argv[1])), bytes(80)
-resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
+journal, facts = Journal(Path(sys.argv[1]), segment_bytes=3000), bytes(80)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
 def write(**call):
     try:
         print(f"{write_call(journal, facts, **call):x}")
-    except JournalUnavailable:
-        print("refused")
+    except JournalUnavailable as error:
+        print("refused", error.status, error.code, error.retry_after)
 for _ in range(20):
     write()
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -189,8 +188,8 @@ for _ in range(3):
 """
 
 
-def test_a_disk_that_fills_and_empties_keeps_what_was_acknowledged(tmp_path: Path) -> None:
-    """The kernel writes what fits, so that one record is torn in the middle of the segment."""
+def test_a_full_disk_refuses_calls_and_keeps_what_was_acknowledged(tmp_path: Path) -> None:
+    """Room is reserved before a record needs it, so that none is ever torn by a full disk."""
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tmp_path)],
         capture_output=True,
@@ -200,21 +199,35 @@ def test_a_disk_that_fills_and_empties_keeps_what_was_acknowledged(tmp_path: Pat
         env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": "."},
     )
     lines = [line for line in done.stdout.splitlines() if not line.startswith("{")]
-    assert "refused" in lines
-    acknowledged = {int(line, 16) for line in lines if line != "refused"}
-    assert lines[-1] != "refused"
+    refused = "refused 503 journal_unavailable 1"
+    acknowledged = {int(line, 16) for line in lines if line != refused}
+    assert 0 < lines.count(refused) < 20
+    assert lines.index(refused) > 0
+    assert lines[-1] != refused
     assert ids_of(tmp_path) == acknowledged
-    (segment,) = tmp_path.iterdir()
-    assert walk(segment.read_bytes(), seed_of(segment.name), most=99, finished=True).torn
+    assert not list(tmp_path.glob("*.new"))
 
 
-def test_a_segment_that_cannot_be_changed_goes_on(tmp_path: Path) -> None:
-    book = Journal(tmp_path / "journal", segment_bytes=100)
+def test_a_folder_that_is_gone_refuses_the_call(tmp_path: Path) -> None:
+    book = Journal(tmp_path / "journal", segment_bytes=500)
+    first = write_call(book, FACTS)
     book.segment.parent.rename(tmp_path / "moved")
-    assert write_call(book, FACTS)
-    assert write_call(book, FACTS)
-    assert len(ids_of(tmp_path / "moved")) == 2
+    with pytest.raises(JournalUnavailable):
+        write_call(book, FACTS)
+    assert ids_of(tmp_path / "moved") == {first}
+    (tmp_path / "moved").rename(tmp_path / "journal")
+    second = write_call(book, FACTS)
     book.close()
+    assert ids_of(tmp_path / "journal") == {first, second}
+
+
+def test_a_killed_writers_reserved_room_is_no_torn_record(book: Journal) -> None:
+    write_call(book, FACTS)
+    name, data = written(book)
+    whole = book.segment.read_bytes()
+    assert len(whole) > len(data)
+    stretch = walk(whole, seed_of(name), most=9, finished=True)
+    assert (stretch.end, stretch.records, stretch.torn) == (len(whole), 1, 0)
 
 
 def test_a_forked_process_has_a_journal_of_its_own(tmp_path: Path, settings: Settings) -> None:

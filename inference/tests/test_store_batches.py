@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import threading
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from django.db import DatabaseError, connection
 
 from accounts.models import User
 from common import clock
-from inference.journal.record import MAX_INPUTS, MAX_OUTPUTS, Door, Kind
+from inference.journal.record import MAX_INPUTS, MAX_OUTPUTS, Door, Kind, pack_batch
 from inference.journal.writer import Journal
 from inference.models import JournalBatch, Prediction, RollUp
 from inference.store import store
@@ -130,7 +129,7 @@ def test_a_delivery_again_changes_nothing(journal: Journal, facts: bytes) -> Non
     for _ in range(3):
         write_call(journal, facts)
     name, data = written(journal)
-    payload = base64.b64encode(data).decode()
+    payload = pack_batch(data)
     assert [store_batch(name, 0, payload) for _ in range(3)] == [3, 0, 0]
     assert (Prediction.objects.count(), RollUp.objects.get().requests) == (3, 3)
     batch = JournalBatch.objects.get()
@@ -152,9 +151,10 @@ def test_a_payload_that_is_garbled_is_dropped_and_may_come_again(
 ) -> None:
     write_call(journal, facts)
     name, data = written(journal)
-    assert store_batch(name, 0, "no base64!") == 0
+    for garbled in ("no base64!", "AAAA", pack_batch(data)[:-8]):
+        assert store_batch(name, 0, garbled) == 0
     assert not JournalBatch.objects.exists()
-    assert store_batch(name, 0, base64.b64encode(data).decode()) == 1
+    assert store_batch(name, 0, pack_batch(data)) == 1
 
 
 def test_what_is_torn_is_left_out_for_good(journal: Journal, facts: bytes) -> None:
