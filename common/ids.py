@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
 import time
 import uuid
 
 _lock = threading.Lock()
 _last = 0
+# Ids are no secrets. The kernel's own generator is a system call, and one on which a thread lets
+# go of the interpreter; this one is seeded from it, in each process anew.
+_random_bits = random.Random().getrandbits  # noqa: S311
+
+
+def _seed_again() -> None:
+    global _random_bits  # noqa: PLW0603
+    _random_bits = random.Random().getrandbits  # noqa: S311
+
+
+os.register_at_fork(after_in_child=_seed_again)
 
 
 def uuid7() -> uuid.UUID:
@@ -35,5 +47,5 @@ def uuid7_int() -> int:
         _last = tick
     value = (tick >> 12 & 0xFFFF_FFFF_FFFF) << 80
     value |= 0x7 << 76 | (tick & 0xFFF) << 64
-    value |= 0b10 << 62 | int.from_bytes(os.urandom(8), "big") >> 2
+    value |= 0b10 << 62 | _random_bits(62)
     return value

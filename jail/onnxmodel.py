@@ -40,7 +40,11 @@ DTYPES: dict[str, Any] = {
     "bool": np.bool_,
     "string": object,
 }
-ANSWERS: dict[str, Any] = {"FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_}
+ANSWERS = {
+    "FP64": np.dtype(np.float64),
+    "INT64": np.dtype(np.int64),
+    "BOOL": np.dtype(np.bool_),
+}
 """What answers come in, by the signature's datatype; the others are texts."""
 MISSING_TEXT = "\ue000missing"
 """Stands for a missing text: of the private use area, so that no category equals it."""
@@ -94,10 +98,13 @@ class OnnxModel:
             )
         except FAILURES as error:
             raise RuntimeError(str(error)) from error
+        # What `session.run` calls once it has compared names with names, which for a small graph
+        # takes as long as the graph itself. The names here are the plan's, checked at upload.
+        self._ask = self._session._sess.run
         self._feeds = [(put["name"], _feed(put)) for put in plan["inputs"]]
         outputs = {output["name"]: output for output in signature["outputs"]}
         answer = outputs["transform" if signature["task"] == "transform" else "predict"]
-        self._datatype = ANSWERS.get(answer["datatype"])
+        self._dtype = ANSWERS.get(answer["datatype"])
         self._rank = len(answer["shape"])
         self._classes: list[Any] = signature.get("classes") or []
         names = plan["outputs"]
@@ -124,7 +131,7 @@ class OnnxModel:
         feeds = {name: feed(batch) for name, feed in self._feeds}
         names = self._answer_and_proba if proba else self._answer
         try:
-            found = self._session.run(names, feeds, run_options)
+            found = self._ask(names, feeds, run_options)
         except FAILURES as error:
             raise RuntimeError(str(error)) from error
         predicted = self._shaped(found[0], batch.rows)
@@ -132,12 +139,16 @@ class OnnxModel:
 
     def _shaped(self, values: Any, rows: int) -> Array:
         """Answers in the dtype and shape of the signature; mostly they are so already."""
-        array = np.asarray(values)
-        if array.ndim != self._rank or self._rank == 2:
-            array = array.reshape(rows, -1) if self._rank == 2 else array.reshape(rows)
-        if self._datatype is None:  # texts: onnxruntime gives them as str
+        array = values if type(values) is np.ndarray else np.asarray(values)
+        if self._rank == 2:
+            array = array.reshape(rows, -1)
+        elif array.ndim != 1:
+            array = array.reshape(rows)
+        if array.dtype is self._dtype:
+            return array
+        if self._dtype is None:  # texts: onnxruntime gives them as str
             return array if array.dtype == object else array.astype(str).astype(object)
-        return array.astype(self._datatype, copy=False)
+        return array.astype(self._dtype, copy=False)
 
     def _probabilities(self, values: Any) -> Array:
         """(rows, classes), also from a list of mappings or one column for the second class."""

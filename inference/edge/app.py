@@ -30,6 +30,7 @@ from common.ids import uuid7_int
 from inference import native
 from inference.edge.callers import Callers
 from inference.edge.gate import Application, Environ, Gate, StartResponse
+from inference.journal.shipper import Shipper, start_shipping
 from registry.refs import REF_PATTERN
 
 logger = structlog.get_logger("slipway.edge")
@@ -52,13 +53,18 @@ class Edge:
         self._django = Gate(django, threads=settings.WEB_THREADS)
         self._most_bytes: int = settings.REQUEST_MAX_BYTES
         self.callers = Callers()
+        self._shipper: Shipper | None = None
 
     def start(self) -> None:
-        """Follow what happens, so that callers may be remembered."""
+        """Follow what happens, so that callers may be remembered, and ship the journal."""
         self.callers.follower.start()
+        self._shipper = start_shipping()
 
     def stop(self) -> None:
+        """End both threads; what is not shipped yet lies in the journal."""
         self.callers.follower.stop()
+        if self._shipper is not None:
+            self._shipper.stop()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "POST":

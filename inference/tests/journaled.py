@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -56,4 +55,5 @@ def write_call(journal: Journal, facts: bytes, **given: Any) -> int:
 
 def written(journal: Journal) -> tuple[str, bytes]:
     """The journal's present segment: its name and its bytes."""
-    return journal.segment.name, Path(journal.segment).read_bytes()
+    path, size = journal.present
+    return path.name, path.read_bytes()[:size]

@@ -209,7 +209,7 @@ def test_a_full_disk_refuses_calls_and_keeps_what_was_acknowledged(tmp_path: Pat
 
 
 def test_a_folder_that_is_gone_refuses_the_call(tmp_path: Path) -> None:
-    book = Journal(tmp_path / "journal", segment_bytes=500)
+    book = Journal(tmp_path / "journal", segment_bytes=300)
     first = write_call(book, FACTS)
     book.segment.parent.rename(tmp_path / "moved")
     with pytest.raises(JournalUnavailable):

@@ -95,7 +95,7 @@ def kept() -> set[int]:
 def test_what_is_written_is_stored_and_finished_segments_go(
     journal: Journal, folder: Path, facts: bytes, start: StartShipper
 ) -> None:
-    start(own=lambda: journal.segment)
+    start(own=lambda: journal.present)
     ids = {write_call(journal, facts) for _ in range(3000)}
     wait_until(lambda: kept() == ids)
     ids |= {write_call(journal, facts)}
@@ -164,14 +164,11 @@ def test_a_shipper_goes_on_where_a_dead_one_was(
 def test_torn_records_are_stepped_over(folder: Path, facts: bytes, start: StartShipper) -> None:
     dead = Journal(folder)
     ids = {write_call(dead, facts)}
-    with dead.segment.open("ab") as file:
-        file.write(written(dead)[1][:77])
+    dead.put(written(dead)[1][:77])
     ids |= {write_call(dead, facts)}
-    with dead.segment.open("ab") as file:
-        file.write(b"\xffSJ1" + b"\xff" * 2_500_000)
+    dead.put(b"\xffSJ1" + b"\xff" * 2_500_000)
     ids |= {write_call(dead, facts)}
-    with dead.segment.open("ab") as file:
-        file.write(written(dead)[1][:50])
+    dead.put(written(dead)[1][:50])
     dead.close()
     start()
     wait_until(lambda: kept() == ids and not list(folder.iterdir()))
@@ -185,7 +182,7 @@ def test_a_broker_that_is_down_loses_nothing(
     wire.cut()
     secret = url.netloc.rpartition("@")[0]
     through = url._replace(netloc=f"{secret}@127.0.0.1:{wire.port}").geturl()
-    shipper = start(own=lambda: journal.segment, broker_url=through)
+    shipper = start(own=lambda: journal.present, broker_url=through)
     ids = {write_call(journal, facts) for _ in range(10)}
     time.sleep(1)
     assert kept() == set()
@@ -207,7 +204,7 @@ def test_a_database_that_is_down_loses_nothing(
     database = database_parameters()
     wire = Forwarder(database["host"], int(database["port"]))
     shipper = start(
-        own=lambda: journal.segment,
+        own=lambda: journal.present,
         database=database | {"host": "127.0.0.1", "port": wire.port},
     )
     ids = {write_call(journal, facts)}
@@ -229,7 +226,7 @@ def test_a_message_that_is_lost_is_sent_again(
 ) -> None:
     monkeypatch.setattr(shipping, "RESEND_AFTER", 0.5)
     ids = {write_call(journal, facts)}
-    shipper = Shipper(journal.segment.parent, own=lambda: journal.segment)
+    shipper = Shipper(journal.segment.parent, own=lambda: journal.present)
     # As if the broker had lost the first message: it went to a queue that nobody reads.
     monkeypatch.setitem(
         current_app.conf.task_routes, "inference.tasks.store_batch", {"queue": "bulk"}
