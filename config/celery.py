@@ -11,6 +11,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 from celery import Celery
 from celery.signals import beat_init, setup_logging, task_prerun, worker_process_init
 
+NICE = 10
+
 app = Celery("slipway")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -52,3 +54,5 @@ def die_with_the_main_process(**_: Any) -> None:
     from config.process import die_with_parent
 
     die_with_parent()
+    # On a machine they share, answers come before what is done about them later.
+    os.nice(NICE)

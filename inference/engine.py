@@ -52,14 +52,15 @@ class Engine:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(PLACES)
-        self._entries: dict[UUID, Entry] = {}
+        # By the number in the version's id, which hashes faster than the id.
+        self._entries: dict[int, Entry] = {}
 
     def predict(self, version: ModelVersion, batch: Batch) -> tuple[Outputs, bool]:
         """Answer a batch; the flag says whether the model was loaded already.
 
         Raises PredictionFailed where the rows are at fault and ModelUnavailable where we are.
         """
-        entry = self._entries.get(version.id)
+        entry = self._entries.get(version.id.int)
         if entry is not None:
             runner = entry.runner
             if type(runner) is InProcess:
@@ -70,20 +71,20 @@ class Engine:
 
     def pin(self, version: ModelVersion) -> None:
         """Load the model now and keep it until it is unpinned."""
-        with self._entry(version.id) as entry:
+        with self._entry(version.id.int) as entry:
             entry.pinned = True
             self._runner(entry, version)
 
     def unpin(self, version_id: UUID) -> None:
         """Let the model go when room is needed, as every other."""
-        entry = self._entries.get(version_id)
+        entry = self._entries.get(version_id.int)
         if entry is not None:
             entry.pinned = False
 
     def loaded(self) -> dict[UUID, int]:
         """The loaded versions and the bytes each takes."""
         with self._lock:
-            return {key: entry.size for key, entry in self._entries.items() if entry.runner}
+            return {UUID(int=key): entry.size for key, entry in self._entries.items() if entry.runner}
 
     def clear(self) -> None:
         """Let every model go, as at the end of the process."""
@@ -98,12 +99,12 @@ class Engine:
     def _predict_slowly(self, version: ModelVersion, batch: Batch) -> tuple[Outputs, bool]:
         """A cold model, or one in a jail."""
         if _runs_here(version):
-            with self._entry(version.id) as entry:
+            with self._entry(version.id.int) as entry:
                 return self._ask(entry, version, batch)
         if not self._places.acquire(blocking=False):
             raise busy()
         try:
-            with self._entry(version.id) as entry:
+            with self._entry(version.id.int) as entry:
                 return self._ask(entry, version, batch)
         finally:
             self._places.release()
@@ -125,7 +126,7 @@ class Engine:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def _entry(self, key: UUID) -> Iterator[Entry]:
+    def _entry(self, key: int) -> Iterator[Entry]:
         with self._lock:
             entry = self._entries.setdefault(key, Entry())
             entry.users += 1

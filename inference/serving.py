@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -23,8 +22,7 @@ from registry.models import ModelVersion
 MOST = 2000  # versions kept ready; a decoder takes some kilobytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(NamedTuple):
     """What a run gave. `cache_hit` says whether the model was loaded already."""
 
     outputs: Outputs

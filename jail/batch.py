@@ -15,7 +15,8 @@ Layout = Literal["matrix", "columns", "text"]
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: a frozen one takes four times as long to make, and these are made for every call.
+@dataclass(slots=True)
 class Batch:
     """Rows to score, in one of three layouts; exactly the field the layout names is set.
 
@@ -52,7 +53,7 @@ class Batch:
         return Batch(self.layout, texts=[texts[int(i)] for i in index])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outputs:
     """What a model answered, row by row.
 

@@ -108,7 +108,7 @@ class Edge:
             and "HTTP_TRANSFER_ENCODING" not in environ
             and length.isdecimal()
             and length.isascii()
-            and int(length) <= self._most_bytes
+            and 0 < int(length) <= self._most_bytes
         )
         if not plain:
             return None

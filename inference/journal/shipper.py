@@ -34,6 +34,11 @@ MAX_IN_FLIGHT = 4
 MAX_SEGMENTS = 64
 RESEND_AFTER = 30.0
 LONGEST_PAUSE = 5.0
+# Storing a call costs the machine about what answering it did. While a process answers so many
+# calls a second, what it writes is sent in larger intervals, as long as not too much of it waits.
+BUSY_BYTES = 500_000  # a second
+BUSY_PAUSE = 3.0
+MUCH_WAITING = 64 * 1024**2
 # With so many messages in the queue a late batch is late, not lost.
 LONG_QUEUE = 1
 QUEUE = "journal"
@@ -61,6 +66,32 @@ class Flight:
     def is_late(self) -> bool:
         patience: float = RESEND_AFTER * 2 ** min(self.attempts, 5) / 2
         return time.monotonic() - self.sent_at > patience
+
+
+class Pace:
+    """How fast to send: at once while calls are few, in intervals while they are many."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._bytes = 0
+        self._rate = 0.0
+        self._sent_at = -inf
+
+    def wrote(self, count: int) -> None:
+        """So many bytes were written to the journal since the last time."""
+        self._bytes += count
+
+    def sent(self) -> None:
+        self._sent_at = time.monotonic()
+
+    def allows(self, waiting: int) -> bool:
+        """Whether a batch may be sent now, `waiting` being the bytes not sent yet."""
+        now = time.monotonic()
+        if now - self._since >= 1.0:
+            self._rate = self._bytes / (now - self._since)
+            self._since, self._bytes = now, 0
+        busy = self._rate > BUSY_BYTES and waiting < MUCH_WAITING
+        return not busy or now - self._sent_at >= BUSY_PAUSE
 
 
 class Shipper(threading.Thread):
@@ -93,6 +124,7 @@ class Shipper(threading.Thread):
         self._broker: Connection | None = None
         self._own_path: Path | None = None
         self._look_at = 0.0
+        self._pace = Pace()
 
     def run(self) -> None:
         """Turn after turn until it is stopped; the pause grows while things fail."""
@@ -146,6 +178,8 @@ class Shipper(threading.Thread):
             self._segments[present.path.name] = segment
             # The one before has lost its writer by now.
             self._look_at = 0.0
+        if present.size > segment.written:
+            self._pace.wrote(present.size - segment.written)
         segment.written = present.size
 
     def _look_around(self) -> None:
@@ -209,8 +243,13 @@ class Shipper(threading.Thread):
                 continue
             # One place is kept for the living segment, whatever the old ones do.
             while len(self._flights) < MAX_IN_FLIGHT - (not is_own):
-                if not self._send_next(segment):
+                if not self._pace.allows(self._waiting()) or not self._send_next(segment):
                     break
+                self._pace.sent()
+
+    def _waiting(self) -> int:
+        """Bytes that no message has taken yet."""
+        return sum(max(0, segment.waiting) for segment in self._segments.values())
 
     def _send_next(self, segment: Segment) -> bool:
         before = segment.position

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.wsgi import get_wsgi_application
 from pytest_django import Settings
 
 from accounts.actors import actor_for_user
 from accounts.models import User
 from common import storage
+from inference.edge.app import Edge
+from inference.journal import writer
 from registry import tasks
 from registry.models import ModelVersion
 from registry.services import Upload, upload_version
@@ -46,3 +50,31 @@ def go_live(alice: User, jail: str) -> GoLive:
         return version
 
     return go_live
+
+
+@pytest.fixture
+def journal_root(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """A journal of this test alone."""
+    settings.JOURNAL_ROOT = tmp_path / "journal"
+    _end_journal()
+    yield tmp_path / "journal"
+    _end_journal()
+
+
+def _end_journal() -> None:
+    if writer._journal is not None:
+        writer._journal.close()
+        writer._journal = None
+
+
+@pytest.fixture
+def edge(jail: str, journal_root: Path) -> Iterator[Edge]:
+    """The edge in front of Django, following what happens; nothing ships its journal."""
+    made = Edge(get_wsgi_application())
+    made.callers.follower.start()
+    deadline = time.monotonic() + 10
+    while time.monotonic() - made.callers.follower.looked_at > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield made
+    made.stop()

@@ -82,11 +82,11 @@ def test_a_jailed_child_that_dies_is_replaced(client: APIClient, go_live: GoLive
     version = go_live(LabelSpreading().fit(ROWS, LABELS == "stays"))
     body = {"inputs": ROWS[:1].tolist()}
     assert ask(client, body).status_code == 200
-    runner = engine()._entries[version.id].runner
+    runner = engine()._entries[version.id.int].runner
     os.kill(runner.pid, signal.SIGKILL)  # type: ignore[union-attr]
     response = ask(client, body)
     assert response.status_code == 200, response.json()
-    assert engine()._entries[version.id].runner is not runner
+    assert engine()._entries[version.id.int].runner is not runner
 
 
 def test_a_slow_model_leaves_threads_for_everything_else(
@@ -95,7 +95,7 @@ def test_a_slow_model_leaves_threads_for_everything_else(
     version = go_live(LabelSpreading().fit(ROWS, LABELS == "stays"))
     body = {"inputs": ROWS[:1].tolist()}
     assert ask(client, body).status_code == 200
-    runner: Any = engine()._entries[version.id].runner
+    runner: Any = engine()._entries[version.id.int].runner
     monkeypatch.setattr("inference.batching.TURN_WITHIN", 0.01)
     batcher = runner.predict.__self__
     batcher._running += 1  # a call that takes long
