@@ -230,8 +230,12 @@ def test_a_killed_writers_reserved_room_is_no_torn_record(book: Journal) -> None
     assert (stretch.end, stretch.records, stretch.torn) == (len(whole), 1, 0)
 
 
-def test_a_forked_process_has_a_journal_of_its_own(tmp_path: Path, settings: Settings) -> None:
+def test_a_forked_process_has_a_journal_of_its_own(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.JOURNAL_ROOT = tmp_path
+    # This process may have one already, from a test before.
+    monkeypatch.setattr(writer, "_journal", None)
     own = journal()
     write_call(own, FACTS)
     child = os.fork()
@@ -248,7 +252,6 @@ def test_a_forked_process_has_a_journal_of_its_own(tmp_path: Path, settings: Set
     assert adopted.path != own.segment
     adopted.close()
     own.close()
-    writer._journal = None
 
 
 def test_a_call_costs_little(book: Journal) -> None:
