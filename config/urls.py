@@ -36,6 +36,7 @@ urlpatterns = [
     path("admin/password_change/", RedirectView.as_view(pattern_name="profile")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
+    path("", include("inference.api.v2_urls")),
     path("", include("config.pages.urls")),
     path("", include("accounts.pages.urls")),
     path("", include("inference.pages.urls")),

@@ -84,7 +84,9 @@ class Engine:
     def loaded(self) -> dict[UUID, int]:
         """The loaded versions and the bytes each takes."""
         with self._lock:
-            return {UUID(int=key): entry.size for key, entry in self._entries.items() if entry.runner}
+            return {
+                UUID(int=key): entry.size for key, entry in self._entries.items() if entry.runner
+            }
 
     def clear(self) -> None:
         """Let every model go, as at the end of the process."""

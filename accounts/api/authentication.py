@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +21,8 @@ LAST_USED_EVERY = timedelta(minutes=1)
 
 
 class CredentialAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <JWT or key>` or `X-API-Key: <key>`; sets `request.auth` to an Actor.
+    """`Authorization: Bearer <JWT or key>` or `X-API-Key: <key>`, or a key as the password of
+    `Authorization: Basic`; sets `request.auth` to an Actor.
 
     Whatever is wrong with a credential, the answer is the same BadToken.
     """
@@ -82,9 +84,21 @@ def _credential_by_key(key: str) -> Credential:
 
 def _bearer(authorization: str) -> Actor:
     scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer":
-        raise BadToken
-    return read_credential(token.strip()).actor
+    match scheme.lower():
+        case "bearer":
+            return read_credential(token.strip()).actor
+        case "basic":
+            return actor_by_key(_password(token))
+    raise BadToken
+
+
+def _password(given: str) -> str:
+    """The password of RFC 7617, which must be a key: some clients can send nothing else."""
+    try:
+        pair = base64.b64decode(given.strip(), validate=True).decode()
+    except ValueError:
+        raise BadToken from None
+    return pair.partition(":")[2]
 
 
 def _note_use(key: ApiKey) -> None:

@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from common.api.problems import as_domain_error
 from common.context import request_context
 from common.errors import DomainError, TooLarge
-from common.http.problems import problem_response
 from common.http.views import answer_error
 
 logger = structlog.get_logger("slipway.request")
@@ -74,7 +73,7 @@ class BodyGuardMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         fault = self._fault(request)
         if fault:
-            return problem_response(fault)
+            return answer_error(request, fault)
         if request.META.get("CONTENT_LENGTH"):
             # Django reads a body that ends early as if it were whole: half a file would pass.
             stream = WholeBody(request._stream, int(request.META["CONTENT_LENGTH"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from common.errors import Denied, DomainError, Invalid, NotFound
@@ -21,7 +21,11 @@ class ServerError(DomainError):
 
 
 def answer_error(request: HttpRequest, error: DomainError) -> HttpResponse:
-    """The error as a page for a person with a browser, else as a problem."""
+    """The error as a page for a person with a browser, else as the route's clients read it."""
+    if request.path == "/v2" or request.path.startswith("/v2/"):
+        # The inference protocol's clients read errors in one form alone.
+        headers = problem_headers(error)
+        return JsonResponse({"error": error.message}, status=error.status, headers=headers)
     wants_page = request.accepts("text/html") and not request.path.startswith(MACHINE_PATHS)
     if not wants_page:
         return problem_response(error)

@@ -1,6 +1,7 @@
 """The WSGI application in front of Django.
 
-    POST /api/v1/models/{ref}/predict      native.answer
+    POST /api/v1/models/{ref}/predict      inference.native
+    POST /v2/models/{ref}/infer            inference.oip.door
     everything else                        Django, behind the gate
 
 A prediction that is in any way unusual (two credentials, another content type, a body of unknown
@@ -23,14 +24,17 @@ from django.core.handlers.wsgi import WSGIRequest
 from accounts.errors import InsufficientScope
 from common.api.problems import as_domain_error
 from common.context import ACCEPTABLE, request_context
-from common.errors import Invalid, Unavailable
+from common.errors import DomainError, Invalid, Unavailable
 from common.http.problems import CONTENT_TYPE, problem, problem_headers
 from common.http.views import ServerError, answer_error
 from common.ids import uuid7_int
 from inference import native
-from inference.edge.callers import Callers
+from inference.edge.callers import Callers, Route
 from inference.edge.gate import Application, Environ, Gate, StartResponse
 from inference.journal.shipper import Shipper, start_shipping
+from inference.oip import door
+from inference.oip.answer import JSON, error_body, message_of, status_of
+from inference.oip.door import Call, Headers
 from registry.refs import REF_PATTERN
 
 logger = structlog.get_logger("slipway.edge")
@@ -38,6 +42,9 @@ logger = structlog.get_logger("slipway.edge")
 PREFIX = "/api/v1/models/"
 SUFFIXES = ("/predict", "/predict/")
 PREDICT = re.compile(rf"{PREFIX}({REF_PATTERN})/predict/*")
+V2_PREFIX = "/v2/models/"
+V2_SUFFIXES = ("/infer", "/infer/")
+INFER = re.compile(rf"{V2_PREFIX}({REF_PATTERN})/infer/*")
 JSON_TYPES = frozenset(
     {"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"}
 )
@@ -70,27 +77,24 @@ class Edge:
         if environ["REQUEST_METHOD"] == "POST":
             path: str = environ["PATH_INFO"]
             if path.startswith(PREFIX) and path.endswith(SUFFIXES):
-                token = self._plain_token(environ)
-                if token is not None:
+                token = None if self._is_unusual(environ) else _token(environ)
+                if token is not None and _is_plain_json(environ):
                     return self._predict(environ, start_response, token, path)
+            elif path.startswith(V2_PREFIX) and path.endswith(V2_SUFFIXES):
+                token = None if self._is_unusual(environ) else _token(environ)
+                if token is not None:
+                    return self._infer(environ, start_response, token, path)
         return self._pass_on(environ, start_response)
 
     def _predict(
         self, environ: Environ, start_response: StartResponse, token: str, path: str
     ) -> Iterable[bytes]:
         number = uuid7_int()
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if given and ACCEPTABLE.match(given) else f"{number:032x}"
+        request_id = _request_id(environ, number)
         try:
-            caller = self.callers.caller(token)
-            if SCOPE not in caller.scopes:
-                raise InsufficientScope(SCOPE)  # noqa: TRY301
-            route = caller.routes.get(path)
+            route = self._route(token, path, PREDICT)
             if route is None:
-                found = PREDICT.fullmatch(path)
-                if found is None:
-                    return self._pass_on(environ, start_response)
-                route = self.callers.route(caller, path, found[1])
+                return self._pass_on(environ, start_response)
             body = _read(environ)
             out = native.answer(route.served, route.facts, body, number, request_id)
         except Exception as error:  # noqa: BLE001  the last place that can answer
@@ -98,27 +102,46 @@ class Edge:
         start_response("200 OK", [*ANSWER_HEADERS, ("X-Request-ID", request_id)])
         return [out]
 
-    def _plain_token(self, environ: Environ) -> str | None:
-        """The credential of a request the edge takes; None for one that Django shall judge."""
-        length = environ.get("CONTENT_LENGTH", "")
-        plain = (
-            environ.get("CONTENT_TYPE") in JSON_TYPES
-            and "HTTP_ORIGIN" not in environ
-            and "HTTP_CONTENT_ENCODING" not in environ
-            and "HTTP_TRANSFER_ENCODING" not in environ
-            and length.isdecimal()
-            and length.isascii()
-            and 0 < int(length) <= self._most_bytes
+    def _infer(
+        self, environ: Environ, start_response: StartResponse, token: str, path: str
+    ) -> Iterable[bytes]:
+        number = uuid7_int()
+        request_id = _request_id(environ, number)
+        try:
+            route = self._route(token, path, INFER)
+            if route is None:
+                return self._pass_on(environ, start_response)
+            call = Call.of(environ, _read(environ))
+            out, headers = door.infer(
+                route.served, route.facts, call, number, request_id, most=self._most_bytes
+            )
+        except Exception as error:  # noqa: BLE001  the last place that can answer
+            return _refuse_v2(error, start_response, request_id, path)
+        headers += [NOSNIFF, ("X-Request-ID", request_id)]
+        start_response("200 OK", headers)
+        return [out]
+
+    def _route(self, token: str, path: str, pattern: re.Pattern[str]) -> Route | None:
+        """Where the path leads this caller; None where it is no path of ours."""
+        caller = self.callers.caller(token)
+        if SCOPE not in caller.scopes:
+            raise InsufficientScope(SCOPE)
+        route = caller.routes.get(path)
+        if route is None:
+            found = pattern.fullmatch(path)
+            if found is not None:
+                route = self.callers.route(caller, path, found[1])
+        return route
+
+    def _is_unusual(self, environ: Environ) -> bool:
+        """Whether Django shall judge it."""
+        length: str = environ.get("CONTENT_LENGTH", "")
+        return (
+            "HTTP_ORIGIN" in environ
+            or "HTTP_TRANSFER_ENCODING" in environ
+            or not (length.isdecimal() and length.isascii())
+            or not 0 < int(length) <= self._most_bytes
         )
-        if not plain:
-            return None
-        authorization: str | None = environ.get("HTTP_AUTHORIZATION")
-        key: str | None = environ.get("HTTP_X_API_KEY")
-        if authorization is None:
-            return key
-        if key is None and authorization[: len(BEARER)].lower() == BEARER:
-            return authorization[len(BEARER) :].strip()
-        return None
 
     def _pass_on(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -131,11 +154,29 @@ class Edge:
             return [answer.content]
 
 
-ANSWER_HEADERS = (
-    ("Content-Type", "application/json"),
-    ("X-Content-Type-Options", "nosniff"),
-)
-PROBLEM_HEADERS = (("Content-Type", CONTENT_TYPE), ("X-Content-Type-Options", "nosniff"))
+NOSNIFF = ("X-Content-Type-Options", "nosniff")
+ANSWER_HEADERS = (("Content-Type", "application/json"), NOSNIFF)
+
+
+def _is_plain_json(environ: Environ) -> bool:
+    return environ.get("CONTENT_TYPE") in JSON_TYPES and "HTTP_CONTENT_ENCODING" not in environ
+
+
+def _token(environ: Environ) -> str | None:
+    """The one credential of a request; None where there is none, two, or one of another kind."""
+    authorization: str | None = environ.get("HTTP_AUTHORIZATION")
+    key: str | None = environ.get("HTTP_X_API_KEY")
+    if authorization is None:
+        return key
+    if key is None and authorization[: len(BEARER)].lower() == BEARER:
+        return authorization[len(BEARER) :].strip()
+    return None
+
+
+def _request_id(environ: Environ, number: int) -> str:
+    """The caller's own, where it is well-formed, else the prediction's id."""
+    given: str = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if given and ACCEPTABLE.match(given) else f"{number:032x}"
 
 
 def _read(environ: Environ) -> bytes:
@@ -146,19 +187,39 @@ def _read(environ: Environ) -> bytes:
     return body
 
 
+def _known(error: Exception) -> DomainError:
+    """The error in the domain's words; a bug of ours is logged."""
+    known = as_domain_error(error)
+    if known is None:
+        logger.error("prediction_crashed", exc_info=error)
+        return ServerError("Something went wrong on our side. The request id finds it in the log.")
+    return known
+
+
 def _refuse(error: Exception, start_response: StartResponse, request_id: str) -> Iterable[bytes]:
     """The error as a problem, as Django's view would tell it."""
     with request_context(request_id):
-        known = as_domain_error(error)
-        if known is None:
-            logger.error("prediction_crashed", exc_info=error)
-            known = ServerError(
-                "Something went wrong on our side. The request id finds it in the log."
-            )
-        headers = [*PROBLEM_HEADERS, ("X-Request-ID", request_id), *problem_headers(known).items()]
-        challenge = getattr(error, "auth_header", None)
-        if challenge:
-            headers.append(("WWW-Authenticate", challenge))
+        known = _known(error)
         body = json.dumps(problem(known)).encode()
+    headers = [("Content-Type", CONTENT_TYPE), *_error_headers(error, known, request_id)]
     start_response(STATUS[known.status], headers)
     return [body]
+
+
+def _refuse_v2(
+    error: Exception, start_response: StartResponse, request_id: str, path: str
+) -> Iterable[bytes]:
+    """The error as the protocol's clients read it."""
+    with request_context(request_id):
+        known = _known(error)
+    found = INFER.fullmatch(path)
+    body = error_body(message_of(known, found[1] if found else path))
+    headers = [("Content-Type", JSON), *_error_headers(error, known, request_id)]
+    start_response(STATUS[status_of(known)], headers)
+    return [body]
+
+
+def _error_headers(error: Exception, known: DomainError, request_id: str) -> Headers:
+    headers = [NOSNIFF, ("X-Request-ID", request_id), *problem_headers(known).items()]
+    challenge = getattr(error, "auth_header", None)
+    return [*headers, ("WWW-Authenticate", challenge)] if challenge else headers

@@ -19,6 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from sklearn.linear_model import LogisticRegression
 
 from accounts.actors import actor_for_user
+from accounts.api.authentication import read_credential
 from accounts.models import ApiKey, User
 from accounts.services import deactivate_user, revoke_api_key
 from accounts.tokens import issue_tokens
@@ -174,7 +175,14 @@ def test_a_request_id_is_given_or_taken(edge: Edge, key: str, live: None) -> Non
 
 # -- what a warm call may cost --------------------------------------------------------------------
 
-ALLOWED = ("inference/", "common/ids.py", "common/runtime.py", "jail/onnxmodel.py", "jail/batch.py", "<string>")
+ALLOWED = (
+    "inference/",
+    "common/ids.py",
+    "common/runtime.py",
+    "jail/onnxmodel.py",
+    "jail/batch.py",
+    "<string>",
+)
 FORBIDDEN_CALLS = {
     "send", "sendall", "sendmsg", "recv", "recv_into", "execute", "write", "writev", "read",
     "urandom", "getrandom", "poll", "select", "open", "stat", "info", "warning", "log",
@@ -275,10 +283,9 @@ def test_what_was_read_before_a_revocation_is_not_remembered_after_it(
     """The credential is read, then revoked and forgotten by all, and only then stored."""
     callers, key = Callers(), key_for(alice)
     callers.follower.looked_at = time.monotonic() + 60
-    read = callers_module.read_credential
 
     def slow(token: str) -> Any:
-        found = read(token)
+        found = read_credential(token)
         row = ApiKey.objects.latest("id")
         callers._forget("api_key.revoked", {"key_id": str(row.id), "user_id": str(alice.id)})
         return found
@@ -341,7 +348,8 @@ def noted(folder: Path) -> list[tuple[int, str]]:
 def test_every_call_that_reached_a_version_is_noted(
     edge: Edge, key: str, live: None, journal_root: Path
 ) -> None:
-    for body in (GOOD, {"inputs": []}, b"{", GOOD):
+    bodies: list[Any] = [GOOD, {"inputs": []}, b"{", GOOD]
+    for body in bodies:
         ask(edge, PREDICT, body, key=key)
     ask(edge, PREDICT, GOOD, key="slip_junk")
     ask(edge, "/api/v1/models/nothing/predict", GOOD, key=key)
@@ -358,7 +366,9 @@ def test_what_is_noted_becomes_a_row_that_tells_the_call(
     store(path.name, 0, path.read_bytes()[:size])
     row = Prediction.objects.get(id=answer.json["id"])
     assert (row.rows, row.correlation_id, row.status) == (2, "order 7", 200)
+    assert row.inputs is not None
     assert row.inputs["inputs"] == GOOD["inputs"]
+    assert row.outputs is not None
     assert row.outputs["predictions"] == answer.json["predictions"]
     assert row.request_id == answer.headers["x-request-id"]
 

@@ -1,0 +1,182 @@
+"""The Open Inference Protocol's routes. The edge answers most infer calls before they come here.
+
+The protocol's clients send no Content-Type, leave stale headers on later requests and read one form
+of error, so that these views negotiate nothing and tell errors their own way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.actors import Actor
+from accounts.api import actor
+from accounts.errors import InsufficientScope
+from common import strict_json
+from common.api.problems import exception_handler
+from common.context import request_id
+from common.errors import DomainError
+from common.http import health
+from common.ids import uuid7_int
+from inference.journal.record import pack_facts
+from inference.oip import metadata
+from inference.oip.answer import JSON, error_body, message_of, status_of
+from inference.oip.door import Call, infer
+from inference.serving import served_for
+from registry.refs import parse_ref
+from registry.selectors import get_model, list_versions, resolve_version
+
+
+def tell(exc: Exception, context: dict[str, Any]) -> Any:
+    """Every error as `{"error": "<text>"}`."""
+    answered = exception_handler(exc, context)
+    if answered is None:
+        return None
+    message, status = str(answered.data["detail"]), answered.status_code
+    if isinstance(exc, DomainError):
+        message = message_of(exc, context["kwargs"].get("ref", ""))
+        status = status_of(exc)
+    kept = {k: v for k, v in answered.items() if k in {"WWW-Authenticate", "Retry-After", "Allow"}}
+    return HttpResponse(error_body(message), content_type=JSON, status=status, headers=kept)
+
+
+class MayAsk(BasePermission):
+    """Who may read models or predict: clients ask for metadata before they predict."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.auth, Actor):
+            return False
+        if not {"predict", view.scope} & request.auth.scopes:
+            raise InsufficientScope(view.scope)
+        return True
+
+
+class V2View(APIView):
+    """What all of them have in common."""
+
+    permission_classes: ClassVar[Any] = (MayAsk,)
+    scope: ClassVar[str] = "models:read"
+
+    def get_exception_handler(self) -> Any:
+        return tell
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """JSON, whatever they say they accept."""
+        renderer = self.get_renderers()[0]
+        return renderer, renderer.media_type
+
+
+class OpenView(V2View):
+    authentication_classes = ()
+    permission_classes: ClassVar[Any] = (AllowAny,)
+
+
+class LiveView(OpenView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_live", auth=[])
+    def get(self, request: Request) -> Response:
+        """Whether the server runs."""
+        return Response({"live": True})
+
+
+class ReadyView(OpenView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_ready", auth=[])
+    def get(self, request: Request) -> Response:
+        """Whether the server can answer."""
+        ready = health.check_database()["ok"]
+        return Response({"ready": ready}, status=200 if ready else 503)
+
+
+class ServerView(OpenView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_server", auth=[])
+    def get(self, request: Request) -> Response:
+        """The server's name, version and extensions."""
+        return Response(metadata.server_metadata(settings.VERSION))
+
+
+class ModelsView(V2View):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_models")
+    def get(self, request: Request) -> Response:
+        """The models that answer."""
+        return Response({"models": metadata.model_names(actor(request))})
+
+
+class ModelView(V2View):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_model")
+    def get(self, request: Request, ref: str) -> Response:
+        """A model's inputs and outputs, versions and platform."""
+        return Response(metadata.model_metadata(resolve_version(actor(request), ref)))
+
+
+class ModelReadyView(V2View):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_model_ready")
+    def get(self, request: Request, ref: str) -> Response:
+        """Whether the model answers; the error says why it does not."""
+        version = resolve_version(actor(request), ref)
+        return Response({"name": version.model.name, "ready": True})
+
+
+class AllStatsView(V2View):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_stats")
+    def get(self, request: Request) -> Response:
+        """Statistics of every version that answers."""
+        return Response(metadata.statistics(metadata.ready_versions(actor(request))))
+
+
+class StatsView(V2View):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_model_stats")
+    def get(self, request: Request, ref: str) -> Response:
+        """Statistics of a model's versions, or of the one that is named."""
+        who, parsed = actor(request), parse_ref(ref)
+        if parsed.number is not None or parsed.alias:
+            return Response(metadata.statistics([resolve_version(who, parsed)]))
+        versions = list_versions(get_model(who, parsed)).ready().order_by("number")
+        return Response(metadata.statistics(versions[: metadata.MOST_LISTED]))
+
+
+class IndexView(V2View):
+    @extend_schema(
+        request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT, operation_id="v2_index"
+    )
+    def post(self, request: Request) -> Response:
+        """Every version with its state."""
+        body = request._request.body
+        asked = strict_json.loads(body) if body else {}
+        ready_only = isinstance(asked, dict) and asked.get("ready") is True
+        return Response(metadata.repository_index(actor(request), ready_only=ready_only))
+
+
+class InferView(V2View):
+    scope = "predict"
+
+    @extend_schema(
+        request={
+            "application/json": OpenApiTypes.OBJECT,
+            "application/octet-stream": OpenApiTypes.BINARY,
+        },
+        responses=OpenApiTypes.OBJECT,
+        operation_id="v2_infer",
+    )
+    def post(self, request: Request, ref: str) -> HttpResponse:
+        """Ask a model, with tensors in JSON or in binary form."""
+        who = actor(request)
+        served = served_for(resolve_version(who, ref))
+        facts = pack_facts(
+            version_id=served.version_id,
+            model_id=served.model_id,
+            organization_id=served.organization_id,
+            user_id=who.id,
+            key_id=who.key_id,
+        )
+        call = Call.of(request.META, request._request.body)
+        body, headers = infer(
+            served, facts, call, uuid7_int(), request_id(), most=settings.REQUEST_MAX_BYTES
+        )
+        return HttpResponse(body, headers=dict(headers))
