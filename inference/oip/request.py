@@ -67,17 +67,30 @@ def parse(signature: Signature, body: bytes, *, json_length: int | None) -> Infe
     """
     if json_length == 0:
         return _raw_request(signature, body)
-    if json_length is not None and json_length > len(body):
-        raise Invalid(f"the JSON is said to have {json_length} bytes, the body has {len(body)}")
-    head, tail = (body, b"") if json_length is None else (body[:json_length], body[json_length:])
-    try:
-        asked = _body.decode(head)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Invalid(f"the request could not be read: {error}") from None
-    arrays = _arrays(asked.inputs, memoryview(tail))
+    asked, tail = _read(body, json_length)
+    arrays = _arrays(asked.inputs, tail)
     batch = _batch(signature, arrays)
     outputs = _wanted(signature, asked)
     return InferRequest(batch, batch.rows, asked.id, outputs)
+
+
+def _read(body: bytes, json_length: int | None) -> tuple[Body, memoryview]:
+    """The JSON, and the bytes behind it."""
+    length = len(body) if json_length is None else json_length
+    try:
+        return _body.decode(body[:length]), memoryview(body)[length:]
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        fault = error
+    if json_length is not None:
+        # Tritonclient sends the length of an earlier call again: the body may be JSON throughout.
+        try:
+            return _body.decode(body), memoryview(b"")
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            if json_length > len(body):
+                raise Invalid(
+                    f"the JSON is said to have {json_length} bytes, the body has {len(body)}"
+                ) from None
+    raise Invalid(f"the request could not be read: {fault}")
 
 
 def _arrays(inputs: list[Tensor], tail: memoryview) -> dict[str, Array]:

@@ -206,6 +206,13 @@ def test_a_body_of_bytes_alone_is_the_one_input() -> None:
     assert request.outputs == [("predict", True), ("predict_proba", True)]
 
 
+def test_a_length_left_from_an_earlier_call_harms_nobody() -> None:
+    body = in_json(good())
+    for stale in (7, len(body) + 7):
+        assert parse(matrix_signature(2), body, json_length=stale).rows == 1
+    assert decompress(body, "gzip", 10_000) == body
+
+
 def good(**changes: Any) -> dict[str, Any]:
     return tensor("input", "FP64", [1, 2], [1, 2]) | changes
 
@@ -241,7 +248,7 @@ BAD: dict[str, tuple[bytes, int | None, str]] = {
     "twice": (in_json(good(), good()), None, "sent twice"),
     "stranger": (in_json(good(), good(name="y")), None, "unexpected inference input"),
     "unknown output": (in_json(good(), outputs=[{"name": "logits"}]), None, "'logits'"),
-    "length beyond": (in_json(good()), 10_000, "is said to have 10000 bytes"),
+    "length beyond": (in_json(good())[:-1], 10_000, "is said to have 10000 bytes"),
     "bytes behind": (in_json(good()) + b"xx", len(in_json(good())), "2 bytes follow"),
 }  # fmt: skip
 
