@@ -10,13 +10,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import requests
+
+from inference.journal.reader import walk
+from inference.journal.writer import SUFFIX, seed_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,6 +37,7 @@ class Stack:
 
     home: Path
     port: int = field(default_factory=free_port)
+    environment: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,7 +59,12 @@ class Stack:
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],
             cwd=ROOT,
-            env={**_clean_environment(), "SLIPWAY_HOME": str(self.home), "PORT": str(self.port)},
+            env={
+                **_clean_environment(),
+                "SLIPWAY_HOME": str(self.home),
+                "PORT": str(self.port),
+                **self.environment,
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -104,6 +114,36 @@ class Stack:
                 return version
             time.sleep(0.02)
 
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask its database."""
+        servers = json.loads((self.home / "run" / "servers.json").read_text())
+        with psycopg.connect(servers["database_url"], connect_timeout=5) as database:
+            return database.execute(sql.encode()).fetchall()
+
+    def drained(self, *, within: float = 60.0) -> float:
+        """Wait until the journal's calls are all in the database; returns the seconds it took."""
+        began = time.monotonic()
+        while not self._is_drained():
+            if time.monotonic() - began > within:
+                raise RuntimeError(f"The journal is not drained after {within:g} s.")
+            time.sleep(0.1)
+        return time.monotonic() - began
+
+    def _is_drained(self) -> bool:
+        """Whether every segment is stored up to its last whole record."""
+        stored = dict(
+            self.query('SELECT segment, max("end") FROM inference_journalbatch GROUP BY segment')
+        )
+        for path in (self.home / "journal").glob(f"*{SUFFIX}"):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                continue  # stored meanwhile, and deleted
+            written = walk(data, seed_of(path.name), most=len(data), finished=False).end
+            if written > stored.get(path.name, 0):
+                return False
+        return True
+
     def web_processes(self) -> dict[int, int]:
         """The web processes' resident bytes by process id."""
         found: dict[int, int] = {}
@@ -125,10 +165,10 @@ def _clean_environment() -> dict[str, str]:
 
 
 @contextmanager
-def running() -> Iterator[Stack]:
+def running(**environment: str) -> Iterator[Stack]:
     """A started Slipway in a temporary home, stopped and deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
-        stack = Stack(Path(folder) / "home")
+        stack = Stack(Path(folder) / "home", environment=environment)
         try:
             stack.start()
             yield stack

@@ -62,7 +62,7 @@ class MayAsk(BasePermission):
 class V2View(APIView):
     """What all of them have in common."""
 
-    permission_classes: ClassVar[Any] = (MayAsk,)
+    permission_classes: Any = (MayAsk,)
     scope: ClassVar[str] = "models:read"
 
     def get_exception_handler(self) -> Any:
@@ -76,7 +76,7 @@ class V2View(APIView):
 
 class OpenView(V2View):
     authentication_classes = ()
-    permission_classes: ClassVar[Any] = (AllowAny,)
+    permission_classes: Any = (AllowAny,)
 
 
 class LiveView(OpenView):
