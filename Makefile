@@ -7,7 +7,7 @@ LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-ha
 	--custom-compile-command "make lock" --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test conformance check bench lock reset install install-dev
+.PHONY: help run test conformance check bench chaos lock reset install install-dev
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -36,8 +36,11 @@ check: install-dev ## Style, types, layers, migrations, schemas
 	$(RUN) -m check_jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(RUN) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 
-bench: install-dev ## What we claim about speed, measured
+bench: install-dev ## What we claim about speed, measured (ARGS="start hotpath peers"; needs wrk)
 	$(RUN) -m benchmarks $(ARGS)
+
+chaos: install-dev ## Kill everything under load, then hold the answers against the log (ARGS="--rounds 200")
+	$(RUN) -m benchmarks.chaos $(ARGS)
 
 lock: install-dev ## Pin what requirements*.in name
 	$(LOCK) requirements-uv.in -o requirements-uv.txt

@@ -1,4 +1,4 @@
-"""wrk as the load: one measurement, and contests in which several take turns."""
+"""wrk as the load."""
 
 from __future__ import annotations
 
@@ -99,20 +99,12 @@ def _ms(text: str) -> float:
     return float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[unit]
 
 
-def contest(
-    targets: list[Target], *, connections: int, rounds: int, seconds: float
-) -> dict[str, list[Figure]]:
-    """Every target in every round, one after the other, after a warm-up."""
-    for target in targets:
-        measure(target, connections=connections, seconds=1)
-    found: dict[str, list[Figure]] = {target.name: [] for target in targets}
-    for _ in range(rounds):
-        for target in targets:
-            figure = measure(target, connections=connections, seconds=seconds)
-            if figure.failures:
-                raise RuntimeError(f"{target.name}: {figure.failures} of {figure.requests} failed")
-            found[target.name].append(figure)
-    return found
+def without_failure(target: Target, *, connections: int, seconds: float) -> Figure:
+    """`measure`, where every request must have been answered well."""
+    figure = measure(target, connections=connections, seconds=seconds)
+    if figure.failures:
+        raise RuntimeError(f"{target.name}: {figure.failures} of {figure.requests} failed")
+    return figure
 
 
 def ratio(ours: list[Figure], theirs: list[Figure]) -> str:

@@ -71,7 +71,7 @@ def test_a_trailing_slash_makes_no_difference(client: Client, path: str) -> None
     assert client.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/models/a/b/c/d", "/v2/nothing"])
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/models/a/b/c/d"])
 def test_an_unknown_address_is_a_problem_for_programs(client: Client, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 404
@@ -79,6 +79,13 @@ def test_an_unknown_address_is_a_problem_for_programs(client: Client, path: str)
     problem = json.loads(response.content)
     assert problem["status"] == 404
     assert problem["request_id"] == response["X-Request-ID"]
+
+
+def test_below_v2_an_unknown_address_is_an_error_in_the_protocols_shape(client: Client) -> None:
+    response = client.get("/v2/nothing")
+    assert response.status_code == 404
+    assert response["Content-Type"] == "application/json"
+    assert list(response.json()) == ["error"]
 
 
 def test_every_problem_points_to_a_page_that_is_there(client: Client) -> None:
