@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import psutil
+import requests
 
 from benchmarks.stack import Stack, running
 
@@ -148,6 +149,17 @@ def _await_answers(clients: list[Client]) -> float:
     return time.monotonic() - began
 
 
+def _await_ready(stack: Stack) -> None:
+    """Wait until the database is there again: predictions don't need it."""
+    deadline = time.monotonic() + HEALED_WITHIN
+    while time.monotonic() < deadline:
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(f"{stack.url}/ready", timeout=5).ok:
+                return
+        time.sleep(0.2)
+    raise RuntimeError(f"Not ready for {HEALED_WITHIN:g} s.")
+
+
 def _kill(stack: Stack, victim: str, rng: random.Random) -> None:
     assert stack.process is not None
     found = _child(psutil.Process(stack.process.pid), VICTIMS[victim])
@@ -171,6 +183,7 @@ def _judge(stack: Stack, clients: list[Client], report: Report) -> None:
     answered = Counter(number for client in clients for number in client.answered)
     for client in clients:
         report.refused += client.refused
+    _await_ready(stack)
     stack.drained(within=120)
     logged = Counter(row[0] for row in stack.query("SELECT id FROM inference_prediction"))
     report.answered, report.logged = answered.total(), logged.total()

@@ -130,9 +130,14 @@ class Stack:
         return time.monotonic() - began
 
     def _is_drained(self) -> bool:
-        """Whether every segment is stored up to its last whole record."""
+        """Whether every segment is stored up to its last whole record.
+
+        Bytes are summed: a batch whose worker was killed is stored after those that follow it.
+        """
         stored = dict(
-            self.query('SELECT segment, max("end") FROM inference_journalbatch GROUP BY segment')
+            self.query(
+                'SELECT segment, sum("end" - "offset") FROM inference_journalbatch GROUP BY segment'
+            )
         )
         for path in (self.home / "journal").glob(f"*{SUFFIX}"):
             try:

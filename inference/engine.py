@@ -23,6 +23,9 @@ logger = structlog.get_logger(__name__)
 LOADED_WITHIN = 5.0  # seconds a call waits for another that is loading the same model
 # Threads that a jailed model can hold at most: two are always left for everything else.
 PLACES = max(1, settings.WEB_THREADS - 2)
+# Seconds that others wait for one of them: enough where calls are quick, and where they are slow
+# not so long that predictions of compiled models stand behind them.
+PLACE_WITHIN = 0.1
 
 
 class Entry:
@@ -103,7 +106,7 @@ class Engine:
         if _runs_here(version):
             with self._entry(version.id.int) as entry:
                 return self._ask(entry, version, batch)
-        if not self._places.acquire(blocking=False):
+        if not self._places.acquire(timeout=PLACE_WITHIN):
             raise busy()
         try:
             with self._entry(version.id.int) as entry:

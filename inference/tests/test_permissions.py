@@ -57,6 +57,28 @@ ROUTES: list[tuple[str, str, dict[str, int]]] = [
             "history_key": 200,
         },
     ),
+    *[
+        (
+            method,
+            path,
+            {
+                "owner": found,
+                "viewer": found,
+                "stranger": 404,
+                "operator": 404,
+                "anonymous": 401,
+                "predict_key": found,
+                "read_key": found if method == "get" else 403,
+                "history_key": 403,
+            },
+        )
+        for method, path, found in (
+            ("post", "/v2/models/alice%2Fchurn/infer", 400),
+            ("get", "/v2/models/alice%2Fchurn", 200),
+            ("get", "/v2/models/alice%2Fchurn/ready", 200),
+            ("get", "/v2/models/alice%2Fchurn/stats", 200),
+        )
+    ],
 ]
 CALLERS = list(ROUTES[0][2])
 
@@ -95,7 +117,7 @@ def test_each_caller_gets_what_they_may(
         "read_key": lambda: by_key("models:read"),
         "history_key": lambda: by_key("predictions:read"),
     }
-    path = path.replace("alice/", f"{alice.slug}/").replace("{prediction}", str(prediction.id))
+    path = path.replace("alice", alice.slug).replace("{prediction}", str(prediction.id))
     body = {"format": "json", "data": {"inputs": "wrong"}} if method == "post" else {}
     response = getattr(clients[caller](), method)(path, **body)
     assert response.status_code == expected[caller], response.content
