@@ -198,6 +198,7 @@ def protocol(stack: Stack) -> Row:
 def jailed(stack: Stack, folder: Path) -> Row:
     version = stack.upload(models.waving(folder), "waving")
     target = ours(stack, "waving")
+    stack.drained(within=300)
     wrk.measure(target, connections=CONNECTIONS, seconds=1)
     figures = [wrk.without_failure(target, connections=CONNECTIONS, seconds=3) for _ in range(3)]
     return (
@@ -212,6 +213,7 @@ def native(stack: Stack, folder: Path) -> Row:
     path = models.trained("spreading", folder)
     version = stack.upload(path, "spreading")
     target = ours(stack, "spreading")
+    stack.drained(within=300)
     wrk.measure(target, connections=CONNECTIONS, seconds=2)
     mine, bare = [], []
     for _ in range(3):
@@ -232,19 +234,21 @@ def crowded(stack: Stack, folder: Path) -> Row:
     """The slowest hundredth of predictions, alone and while people upload and browse."""
     path = models.trained("logreg", folder)
     target = ours(stack, "logreg")
-    alone, among = [], []
+    alone, among, turned_away, all_visits = [], [], 0, 0
     for _ in range(3):
         stack.drained(within=300)
         alone.append(wrk.without_failure(target, connections=CONNECTIONS, seconds=5))
         with people(stack, path) as visits:
             time.sleep(1)
             among.append(wrk.without_failure(target, connections=CONNECTIONS, seconds=8))
-        assert visits, "nobody came"
+        turned_away += sum(status == 503 for status in visits)
+        all_visits += len(visits)
     before = statistics.median(figure.p99 for figure in alone)
     after = statistics.median(figure.p99 for figure in among)
+    seen = f"{all_visits} visits, {turned_away} told to come again"
     return (
         f"p99 of predictions while {CLIENTS} clients upload and browse, beside alone",
-        f"{after / before:.2f}; {after:.1f} and {before:.1f} ms",
+        f"{after / before:.2f}; {after:.1f} and {before:.1f} ms; {seen}",
         "at most 2",
     )
 
@@ -266,8 +270,12 @@ def people(stack: Stack, upload: Path) -> Iterator[list[int]]:
 
     def give(number: int) -> None:
         while not over.wait(THINKS):
-            stack.upload(upload, f"given-{number}")
-            visits.append(202)
+            try:
+                stack.upload(upload, f"given-{number}")
+            except requests.HTTPError as error:
+                visits.append(error.response.status_code)
+            else:
+                visits.append(202)
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         futures = [pool.submit(give if n % 4 == 0 else browse, n) for n in range(CLIENTS)]

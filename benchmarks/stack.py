@@ -95,7 +95,10 @@ class Stack:
             self.process = None
 
     def upload(self, path: Path, name: str) -> dict[str, Any]:
-        """Upload a file and wait until its version is finished; returns the version."""
+        """Upload a file and wait until its version is finished; returns the version.
+
+        Raises requests.HTTPError where the file is refused, or the server is too busy to take it.
+        """
         with path.open("rb") as file:
             response = requests.post(
                 f"{self.url}/api/v1/models",
@@ -107,9 +110,11 @@ class Stack:
         response.raise_for_status()
         location = self.url + response.headers["Location"]
         while True:
-            version: dict[str, Any] = requests.get(
-                location, headers=self.headers, timeout=10
-            ).json()
+            asked = requests.get(location, headers=self.headers, timeout=10)
+            if asked.status_code == 503:  # too busy; it says when to come again
+                time.sleep(float(asked.headers["Retry-After"]))
+                continue
+            version: dict[str, Any] = asked.json()
             if version["state"] != "scanning":
                 return version
             time.sleep(0.02)
