@@ -1,7 +1,7 @@
 """Other ways to serve the same two models, each in its own environment, as its manual says.
 
-Every peer is asked for labels alone; Slipway computes probabilities as well, checks the key and
-the row, and logs the call.
+Each is asked for what Slipway answers, labels and probabilities, but for MLflow, which gives labels
+alone. Slipway checks the key and the row and logs the call besides.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Peer:
     def body(self, row: list[float]) -> bytes:
         if self.is_v2:
             tensor = {"name": "x", "datatype": "FP64", "shape": [1, len(row)], "data": [row]}
-            return json.dumps({"inputs": [tensor]}).encode()
+            outputs = [{"name": "predict"}, {"name": "predict_proba"}]
+            return json.dumps({"inputs": [tensor], "outputs": outputs}).encode()
         return json.dumps({"inputs": [row]}).encode()
 
 

@@ -14,4 +14,8 @@ class Served:
 
     @bentoml.api
     def predict(self, inputs: list[list[float]]) -> dict:
-        return {"predictions": self.model.predict(np.array(inputs)).tolist()}
+        rows = np.array(inputs)
+        return {
+            "predictions": self.model.predict(rows).tolist(),
+            "probabilities": self.model.predict_proba(rows).tolist(),
+        }

@@ -17,4 +17,8 @@ class Body(BaseModel):
 
 @app.post("/predict")
 def predict(body: Body):
-    return {"predictions": model.predict(np.array(body.inputs)).tolist()}
+    rows = np.array(body.inputs)
+    return {
+        "predictions": model.predict(rows).tolist(),
+        "probabilities": model.predict_proba(rows).tolist(),
+    }

@@ -16,10 +16,11 @@ class Served(litserve.LitAPI):
         return np.array(request["inputs"])
 
     def predict(self, x):
-        return self.model.predict(x)
+        return self.model.predict(x), self.model.predict_proba(x)
 
     def encode_response(self, output):
-        return {"predictions": output.tolist()}
+        predictions, probabilities = output
+        return {"predictions": predictions.tolist(), "probabilities": probabilities.tolist()}
 
 
 if __name__ == "__main__":
