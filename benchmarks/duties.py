@@ -25,7 +25,7 @@ def main() -> None:
     from django import setup
 
     setup()
-    from common.ids import uuid7_int
+    from common.ids import uuid7_bytes
     from inference.edge import app
     from inference.edge.app import Edge
     from inference.journal.record import Door, Kind
@@ -59,18 +59,18 @@ def main() -> None:
     assert statuses == {"200 OK"}, statuses
     token = demo["api_key"]
     route = edge.callers.caller(token).routes[sys.argv[1]]
-    number = uuid7_int()
+    id_ = uuid7_bytes()
 
     def authenticate() -> Any:
-        edge._is_unusual(environ)
-        return edge._route(app._token(environ) or "", sys.argv[1], app.PREDICT)
+        edge._length(environ)
+        return edge.callers.known(app._token(environ) or "", sys.argv[1])
 
     def identify() -> str:
-        return app._request_id(environ, uuid7_int())
+        return app._request_id(environ, uuid7_bytes())
 
     def note() -> None:
         journal().append(
-            route.facts, number, Door.NATIVE, 200, "", 1, 1000, 2000, True, "0" * 32, "",
+            route.facts, id_, Door.NATIVE, 200, "", 1, 1000, 2000, True, "0" * 32, "",
             Kind.BODY, body, out,
         )  # fmt: skip
 

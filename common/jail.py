@@ -81,9 +81,13 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class OnnxReport:
-    """What a fresh jail found out about a compiled graph. `parity` is None without a reference."""
+    """What a fresh jail found out about a compiled graph. `parity` is None without a reference.
+
+    `linear` says whether the plan's linear form, if it has one, answers as the original does.
+    """
 
     parity: dict[str, Any] | None
+    linear: bool
     onnx_us: float
     in_process: bool
     reasons: list[str]
@@ -243,6 +247,7 @@ def _report(head: Head) -> OnnxReport:
         raise TypeError("parity")
     return OnnxReport(
         parity=parity,
+        linear=head["linear"] is True,
         onnx_us=float(head["onnx_us"]),
         in_process=head["in_process"] is True,
         reasons=[str(reason) for reason in head["reasons"]],

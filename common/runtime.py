@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jail.batch import Batch, Layout, Outputs
+from jail.batch import Batch, Layout, Outputs, RowBatch
 
 if TYPE_CHECKING:
     from jail.onnxmodel import OnnxModel
 
-__all__ = ["Batch", "Layout", "OnnxModel", "Outputs"]
+__all__ = ["Batch", "Layout", "OnnxModel", "Outputs", "RowBatch"]
 
 
 def __getattr__(name: str) -> Any:

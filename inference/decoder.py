@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from common import strict_json
-from common.runtime import Batch
+from common.runtime import Batch, RowBatch
 from inference.decode import LARGEST, MAX_ROWS, Feature, check_options, decode
 
 Signature = dict[str, Any]
@@ -126,7 +126,13 @@ class Decoder:
     def _batch_maker(self) -> Callable[[Rows], Batch]:
         if self._text:
             return lambda rows: Batch(layout="text", texts=[row[0] for row in rows])
-        return self._matrix if self._signature["layout"] == "matrix" else self._columns
+        if self._signature["layout"] != "matrix":
+            return self._columns
+        floats = all(f.dtype == "float" and not f.nullable for f in self._features)
+        return self._floats if floats else self._matrix
+
+    def _floats(self, rows: Rows) -> Batch:
+        return RowBatch(rows[0]) if len(rows) == 1 else self._matrix(rows)
 
     def _matrix(self, rows: Rows) -> Batch:
         matrix = np.array(rows, dtype=np.float64)

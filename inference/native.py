@@ -36,10 +36,10 @@ class Answer(msgspec.Struct):
 _encode = msgspec.json.Encoder().encode  # not finite becomes null
 
 
-def answer(served: Served, facts: bytes, body: bytes, number: int, request_id: str) -> bytes:
+def answer(served: Served, facts: bytes, body: bytes, id_: bytes, request_id: str) -> bytes:
     """Answer a native request and note it, also where it failed.
 
-    `number` is the prediction's id, `facts` are the caller and the version as the journal packs
+    `id_` is the prediction's, `facts` are the caller and the version as the journal packs
     them. Raises what the decoder and the engine raise, and JournalUnavailable: what is not noted
     is not answered.
     """
@@ -49,11 +49,11 @@ def answer(served: Served, facts: bytes, body: bytes, number: int, request_id: s
         ran = served.run(batch)
     except Exception as error:
         took = time.perf_counter_ns() - start
-        note_failure(facts, number, Door.NATIVE, error, took, request_id)
+        note_failure(facts, id_, Door.NATIVE, error, took, request_id)
         raise
-    out = encode(served, ran, number, correlation_id)
+    out = encode(served, ran, id_, correlation_id)
     journal().append(
-        facts, number, Door.NATIVE, 200, "", batch.rows, ran.inference_ns,
+        facts, id_, Door.NATIVE, 200, "", batch.rows, ran.inference_ns,
         time.perf_counter_ns() - start, ran.cache_hit, request_id, correlation_id or "",
         Kind.BODY, body, out,
     )  # fmt: skip
@@ -61,32 +61,30 @@ def answer(served: Served, facts: bytes, body: bytes, number: int, request_id: s
 
 
 def note_failure(
-    facts: bytes, number: int, door: Door, error: Exception, took_ns: int, request_id: str
+    facts: bytes, id_: bytes, door: Door, error: Exception, took_ns: int, request_id: str
 ) -> None:
     """Note a call that reached a version and got no answer."""
     status, code = 500, "internal_error"
     if isinstance(error, DomainError):
         status, code = error.status, error.code
     journal().append(
-        facts, number, door, status, code, 0, 0, took_ns, False, request_id, "", Kind.NONE, b"", b""
+        facts, id_, door, status, code, 0, 0, took_ns, False, request_id, "", Kind.NONE, b"", b""
     )
 
 
-def encode(served: Served, ran: Ran, number: int, correlation_id: str | None) -> bytes:
+def encode(served: Served, ran: Ran, id_: bytes, correlation_id: str | None) -> bytes:
     """The answer's JSON."""
-    outputs = ran.outputs
-    proba = outputs.predict_proba
-    probabilities: list[list[float]] | None = None if proba is None else proba.tolist()
+    predictions, probabilities = ran.outputs.lists()
     return _encode(
         Answer(
-            uuid_text(number),
+            uuid_text(id_),
             served.reference,
             served.number,
-            outputs.predict.tolist(),
+            predictions,
             probabilities,
             served.classes_json,
-            _confidence(outputs, probabilities),
-            round(ran.inference_ns / 1e6, 3),
+            _confidence(ran.outputs, probabilities),
+            ran.inference_ns // 1000 / 1000,
             ran.cache_hit,
             correlation_id,
         )
@@ -94,9 +92,9 @@ def encode(served: Served, ran: Ran, number: int, correlation_id: str | None) ->
 
 
 def _confidence(outputs: Outputs, probabilities: list[list[float]] | None) -> list[float] | None:
-    if probabilities is None or outputs.predict_proba is None:
+    if probabilities is None:
         return None
-    if len(probabilities) > FEW_ROWS:
+    if len(probabilities) > FEW_ROWS and outputs.predict_proba is not None:
         return outputs.predict_proba.max(axis=1).tolist()  # type: ignore[no-any-return]  # floats
     # A row that is not a number in any place has a sum that is none.
     return [max(row) if (total := sum(row)) == total else total for row in probabilities]

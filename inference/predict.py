@@ -66,11 +66,11 @@ def predict(
         batch = decode(served.signature, parsed)
         ran = served.run(batch)
     except Exception as error:
-        note_failure(facts, id_.int, door, error, time.perf_counter_ns() - start, request_id())
+        note_failure(facts, id_.bytes, door, error, time.perf_counter_ns() - start, request_id())
         raise
     prediction = _prediction(served, ran, id_, correlation_id)
     journal().append(
-        facts, id_.int, door, 200, "", batch.rows, ran.inference_ns,
+        facts, id_.bytes, door, 200, "", batch.rows, ran.inference_ns,
         time.perf_counter_ns() - start, ran.cache_hit, request_id(), correlation_id or "",
         Kind.BODY, msgspec.json.encode(parsed), msgspec.json.encode(prediction),
     )  # fmt: skip

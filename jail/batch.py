@@ -5,6 +5,7 @@ Needs numpy alone, because the web process serves compiled models with these sam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,6 +42,14 @@ class Batch:
             return len(next(iter(self.columns.values())))
         return 0
 
+    @property
+    def row(self) -> Sequence[float]:
+        """The first row of a matrix, as Python's numbers."""
+        if self.matrix is None:
+            raise ValueError("The rows are no matrix.")
+        found: list[float] = self.matrix[0].tolist()
+        return found
+
     def take(self, index: slice | npt.NDArray[np.integer[Any]]) -> Batch:
         """The rows that a slice or an integer array of positions selects, in that order."""
         if self.matrix is not None:
@@ -51,6 +60,35 @@ class Batch:
         if isinstance(index, slice):
             return Batch(self.layout, texts=texts[index])
         return Batch(self.layout, texts=[texts[int(i)] for i in index])
+
+
+class RowBatch(Batch):
+    """One row of a matrix as Python's numbers. The matrix is made where somebody asks for it."""
+
+    __slots__ = ("_matrix", "_row")
+
+    def __init__(self, row: Sequence[float]) -> None:
+        self.layout = "matrix"
+        self.columns = self.texts = None
+        self._row = row
+        self._matrix: Array | None = None
+
+    @property
+    def matrix(self) -> Array:  # type: ignore[override]  # nobody sets a batch's rows
+        """float64 of shape (1, features)."""
+        if self._matrix is None:
+            self._matrix = np.array([self._row], dtype=np.float64)
+        return self._matrix
+
+    @property
+    def row(self) -> Sequence[float]:
+        """The row itself."""
+        return self._row
+
+    @property
+    def rows(self) -> int:
+        """One."""
+        return 1
 
 
 @dataclass(slots=True)
@@ -64,3 +102,33 @@ class Outputs:
 
     predict: Array
     predict_proba: Array | None = None
+
+    def lists(self) -> tuple[list[Any], list[list[float]] | None]:
+        """Both as Python has them."""
+        proba = self.predict_proba
+        return self.predict.tolist(), None if proba is None else proba.tolist()
+
+
+class OneRow(Outputs):
+    """One row's outputs, as Python has them. Arrays are made where somebody asks for them."""
+
+    __slots__ = ("_dtype", "_proba", "_value")
+
+    def __init__(self, value: Any, proba: list[float] | None, dtype: Any) -> None:
+        self._value = value
+        self._proba = proba
+        self._dtype = dtype
+
+    @property
+    def predict(self) -> Array:  # type: ignore[override]  # nobody sets what was answered
+        """(1,) of the answer's dtype."""
+        return np.array([self._value], dtype=self._dtype)
+
+    @property
+    def predict_proba(self) -> Array | None:  # type: ignore[override]  # as above
+        """(1, classes), or None."""
+        return None if self._proba is None else np.array([self._proba], dtype=np.float64)
+
+    def lists(self) -> tuple[list[Any], list[list[float]] | None]:
+        """Both as Python has them."""
+        return [self._value], None if self._proba is None else [self._proba]

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import resource
+from typing import TYPE_CHECKING, Any
 
+from jail.batch import Batch, Outputs
 from jail.codec import Unpacker
 from jail.inspection import as_json, cost_probe
 from jail.job import Job
 from jail.wire import Head, send
 
+if TYPE_CHECKING:
+    from jail.onnxmodel import OnnxModel
+
 
 def peak_bytes() -> int:
     """The most memory this process has had resident, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _rows_agree(
+    model: OnnxModel, probes: Batch, reference: Outputs, signature: dict[str, Any]
+) -> bool:
+    """Whether the linear form answers each probe by itself as the original does."""
+    from jail.onnxmodel import joined
+    from jail.parity import compare
+
+    rows = (probes.take(slice(at, at + 1)) for at in range(probes.rows))
+    answers = [(model.linear and model.linear(row.row)) or model.predict(row) for row in rows]
+    return compare(reference, joined(answers), signature).passed
 
 
 def check(job: Job, request: Head, blobs: Unpacker) -> None:
@@ -29,10 +46,11 @@ def check(job: Job, request: Head, blobs: Unpacker) -> None:
     verdict = check_graph(data)
     model = OnnxModel(data, signature, plan)
     onnx_us, reasons = cost_probe(model.predict, probes)
-    parity = None
+    parity, linear = None, False
     if request["reference"] is not None:
-        report = compare(blobs.outputs(request["reference"]), model.predict(probes), signature)
-        parity = as_json(report)
+        reference = blobs.outputs(request["reference"])
+        parity = as_json(compare(reference, model.predict(probes), signature))
+        linear = model.linear is not None and _rows_agree(model, probes, reference, signature)
     reasons = [*verdict.reasons, *reasons]
     send(
         job.stream,
@@ -40,6 +58,7 @@ def check(job: Job, request: Head, blobs: Unpacker) -> None:
             "step": "check",
             "state": "done",
             "parity": parity,
+            "linear": linear,
             "onnx_us": onnx_us,
             "in_process": verdict.in_process and not reasons,
             "reasons": reasons,

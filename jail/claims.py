@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from jail.linear import check_linear
+
 TASKS = {"classification", "regression", "clustering", "outlier", "transform"}
 LAYOUTS = {"matrix", "columns", "text"}
 DATATYPES = {"FP64", "INT64", "BOOL", "BYTES"}
@@ -83,4 +85,6 @@ def check_plan(claimed: Any) -> dict[str, Any]:
         _require(_name(each.get("from")), "a plan's input comes from nowhere")
     named = isinstance(outputs, dict) and (outputs.get("predict") or outputs.get("transform"))
     _require(_name(named), "a plan has no outputs")
+    if claimed.get("linear") is not None:
+        check_linear(claimed["linear"])
     return dict(json.loads(json.dumps(claimed, allow_nan=False)))

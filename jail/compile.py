@@ -15,6 +15,7 @@ import numpy as np
 
 from jail import anatomy, mixing, precision
 from jail.columns import Column, columns_of
+from jail.folding import fold
 from jail.native import quiet
 from jail.refusal import NotCompilable
 
@@ -131,6 +132,9 @@ def _compile(model: Any, signature: dict[str, Any], *, wide: bool) -> Compiled:
     outputs = _outputs(proto.graph, signature)
     used = {name for node in proto.graph.node for name in node.input}
     plan = {"inputs": [put for put in inputs if put["name"] in used], "outputs": outputs}
+    linear = fold(model, signature)
+    if linear is not None:
+        plan["linear"] = linear
     return Compiled(proto.SerializeToString(), plan)
 
 

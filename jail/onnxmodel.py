@@ -10,13 +10,14 @@ import ctypes
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jail.batch import Array, Batch, Outputs
+from jail.linear import Linear
 
 # The wheel phones home from its import on unless this stands in the environment by then.
 if "onnxruntime" in sys.modules and os.environ.get("ORT_DISABLE_TELEMETRY") != "1":
@@ -40,8 +41,9 @@ DTYPES: dict[str, Any] = {
     "bool": np.bool_,
     "string": object,
 }
+FLOAT64 = np.dtype(np.float64)
 ANSWERS = {
-    "FP64": np.dtype(np.float64),
+    "FP64": FLOAT64,
     "INT64": np.dtype(np.int64),
     "BOOL": np.dtype(np.bool_),
 }
@@ -73,7 +75,10 @@ class OnnxModel:
     """A session fed by a plan. One may be shared by threads.
 
     signature  as `infer_signature` or `onnx_signature` made it
-    plan       {"inputs": [{"name", "dtype", "from", …}], "outputs": {"predict": …}}
+    plan       {"inputs": [{"name", "dtype", "from", …}], "outputs": {"predict": …}}, with
+               "linear" where the model has that form
+
+    `linear` answers single rows as the graph does, and sooner; None where there is no such form.
 
     Raises RuntimeError where the graph can't be loaded.
     """
@@ -101,7 +106,6 @@ class OnnxModel:
         # What `session.run` calls once it has compared names with names, which for a small graph
         # takes as long as the graph itself. The names here are the plan's, checked at upload.
         self._ask = self._session._sess.run
-        self._feeds = [(put["name"], _feed(put)) for put in plan["inputs"]]
         outputs = {output["name"]: output for output in signature["outputs"]}
         answer = outputs["transform" if signature["task"] == "transform" else "predict"]
         self._dtype = ANSWERS.get(answer["datatype"])
@@ -112,6 +116,12 @@ class OnnxModel:
         both = "predict_proba" in outputs and names.get("predict_proba") is not None
         self._answer_and_proba = [*self._answer, names["predict_proba"]] if both else self._answer
         self._texts = any(put["dtype"] == "string" for put in plan["inputs"])
+        self._feed_all = _feed_of_all(plan["inputs"])
+        linear = plan.get("linear")
+        try:
+            self.linear = Linear(linear, signature) if linear else None
+        except ValueError as error:
+            raise RuntimeError(str(error)) from error
 
     def predict(
         self, batch: Batch, *, proba: bool = True, run_options: Any | None = None
@@ -125,13 +135,12 @@ class OnnxModel:
             return self._run(batch, proba, run_options)
         portions = _portions(batch) if self._texts else _blocks(batch)
         parts = [self._run(part, proba, run_options) for part in portions]
-        return parts[0] if len(parts) == 1 else _joined(parts)
+        return parts[0] if len(parts) == 1 else joined(parts)
 
     def _run(self, batch: Batch, proba: bool, run_options: Any | None) -> Outputs:
-        feeds = {name: feed(batch) for name, feed in self._feeds}
         names = self._answer_and_proba if proba else self._answer
         try:
-            found = self._ask(names, feeds, run_options)
+            found = self._ask(names, self._feed_all(batch), run_options)
         except FAILURES as error:
             raise RuntimeError(str(error)) from error
         predicted = self._shaped(found[0], batch.rows)
@@ -140,6 +149,8 @@ class OnnxModel:
     def _shaped(self, values: Any, rows: int) -> Array:
         """Answers in the dtype and shape of the signature; mostly they are so already."""
         array = values if type(values) is np.ndarray else np.asarray(values)
+        if array.dtype is self._dtype and array.ndim == self._rank == 1:
+            return array
         if self._rank == 2:
             array = array.reshape(rows, -1)
         elif array.ndim != 1:
@@ -152,13 +163,25 @@ class OnnxModel:
 
     def _probabilities(self, values: Any) -> Array:
         """(rows, classes), also from a list of mappings or one column for the second class."""
-        if isinstance(values, list) and values and isinstance(values[0], dict):
+        if type(values) is np.ndarray and values.dtype is FLOAT64 and values.ndim == 2:
+            if values.shape[1] > 1:
+                return values
+        elif isinstance(values, list) and values and isinstance(values[0], dict):
             return np.array([[row[c] for c in self._classes] for row in values], dtype=np.float64)
         array = np.asarray(values, dtype=np.float64)
         if array.ndim == 1 or array.shape[1] == 1:
             second = array.reshape(-1)
             return np.column_stack([1 - second, second])
         return array
+
+
+def _feed_of_all(inputs: list[dict[str, Any]]) -> Callable[[Batch], dict[str, Array]]:
+    """How all the graph's inputs are filled from a batch."""
+    if len(inputs) == 1 and inputs[0]["from"] == "matrix" and inputs[0].get("rank") != 1:
+        name, dtype = inputs[0]["name"], np.dtype(DTYPES[inputs[0]["dtype"]])
+        return lambda batch: {name: _matrix(batch, dtype)}
+    feeds = [(put["name"], _feed(put)) for put in inputs]
+    return lambda batch: {name: feed(batch) for name, feed in feeds}
 
 
 def _feed(put: dict[str, Any]) -> Feed:
@@ -184,7 +207,7 @@ def _feed(put: dict[str, Any]) -> Feed:
 def _matrix(batch: Batch, dtype: Any) -> Array:
     if batch.matrix is None:
         raise ValueError("The model takes rows of numbers.")
-    return batch.matrix.astype(dtype, copy=False)
+    return batch.matrix if batch.matrix.dtype is dtype else batch.matrix.astype(dtype, copy=False)
 
 
 def _column(batch: Batch, name: str) -> Array:
@@ -239,7 +262,8 @@ def _text_lengths(batch: Batch) -> list[int]:
     return [max(len(value or "") for value in row) for row in zip(*texts, strict=True)]
 
 
-def _joined(parts: list[Outputs]) -> Outputs:
+def joined(parts: Sequence[Outputs]) -> Outputs:
+    """The answers to batches, one after the other."""
     probas = [part.predict_proba for part in parts if part.predict_proba is not None]
     return Outputs(
         np.concatenate([part.predict for part in parts]),

@@ -126,6 +126,8 @@ class _Run:
             except (JailBudget, JailRefused) as error:
                 self.steps.move("parity", "failed", str(error))
                 return native_verdict(found, f"The compiled form could not be used: {error}")
+        if found.plan is not None and not report.linear:
+            found.plan.pop("linear", None)
         verdict = compiled_verdict(found, report, graph.sha256)
         state = "done" if verdict.parity and verdict.parity.get("passed", True) else "failed"
         self.steps.move("parity", state, verdict.reason)

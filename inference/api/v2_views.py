@@ -25,7 +25,7 @@ from common.api.problems import exception_handler
 from common.context import request_id
 from common.errors import DomainError
 from common.http import health
-from common.ids import uuid7_int
+from common.ids import uuid7_bytes
 from inference.journal.record import pack_facts
 from inference.oip import metadata
 from inference.oip.answer import JSON, error_body, message_of, status_of
@@ -177,6 +177,6 @@ class InferView(V2View):
         )
         call = Call.of(request.META, request._request.body)
         body, headers = infer(
-            served, facts, call, uuid7_int(), request_id(), most=settings.REQUEST_MAX_BYTES
+            served, facts, call, uuid7_bytes(), request_id(), most=settings.REQUEST_MAX_BYTES
         )
         return HttpResponse(body, headers=dict(headers))

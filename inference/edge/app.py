@@ -27,7 +27,7 @@ from common.context import ACCEPTABLE, request_context
 from common.errors import DomainError, Invalid, Unavailable
 from common.http.problems import CONTENT_TYPE, problem, problem_headers
 from common.http.views import ServerError, answer_error
-from common.ids import uuid7_int
+from common.ids import uuid7_bytes
 from inference import native
 from inference.edge.callers import Callers, Route
 from inference.edge.gate import Application, Environ, Gate, StartResponse
@@ -50,6 +50,7 @@ JSON_TYPES = frozenset(
 )
 BEARER = "bearer "
 SCOPE = "predict"
+LONGEST_LENGTH = 12  # digits of a Content-Length
 STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -77,43 +78,43 @@ class Edge:
         if environ["REQUEST_METHOD"] == "POST":
             path: str = environ["PATH_INFO"]
             if path.startswith(PREFIX) and path.endswith(SUFFIXES):
-                token = None if self._is_unusual(environ) else _token(environ)
-                if token is not None and _is_plain_json(environ):
-                    return self._predict(environ, start_response, token, path)
+                length, token = self._length(environ), _token(environ)
+                if length and token is not None and _is_plain_json(environ):
+                    return self._predict(environ, start_response, token, path, length)
             elif path.startswith(V2_PREFIX) and path.endswith(V2_SUFFIXES):
-                token = None if self._is_unusual(environ) else _token(environ)
-                if token is not None:
-                    return self._infer(environ, start_response, token, path)
+                length, token = self._length(environ), _token(environ)
+                if length and token is not None:
+                    return self._infer(environ, start_response, token, path, length)
         return self._pass_on(environ, start_response)
 
     def _predict(
-        self, environ: Environ, start_response: StartResponse, token: str, path: str
+        self, environ: Environ, start_response: StartResponse, token: str, path: str, length: int
     ) -> Iterable[bytes]:
-        number = uuid7_int()
-        request_id = _request_id(environ, number)
+        id_ = uuid7_bytes()
+        request_id = _request_id(environ, id_)
         try:
-            route = self._route(token, path, PREDICT)
+            route = self.callers.known(token, path) or self._route(token, path, PREDICT)
             if route is None:
                 return self._pass_on(environ, start_response)
-            body = _read(environ)
-            out = native.answer(route.served, route.facts, body, number, request_id)
+            body = _read(environ, length)
+            out = native.answer(route.served, route.facts, body, id_, request_id)
         except Exception as error:  # noqa: BLE001  the last place that can answer
             return _refuse(error, start_response, request_id)
         start_response("200 OK", [*ANSWER_HEADERS, ("X-Request-ID", request_id)])
         return [out]
 
     def _infer(
-        self, environ: Environ, start_response: StartResponse, token: str, path: str
+        self, environ: Environ, start_response: StartResponse, token: str, path: str, length: int
     ) -> Iterable[bytes]:
-        number = uuid7_int()
-        request_id = _request_id(environ, number)
+        id_ = uuid7_bytes()
+        request_id = _request_id(environ, id_)
         try:
-            route = self._route(token, path, INFER)
+            route = self.callers.known(token, path) or self._route(token, path, INFER)
             if route is None:
                 return self._pass_on(environ, start_response)
-            call = Call.of(environ, _read(environ))
+            call = Call.of(environ, _read(environ, length))
             out, headers = door.infer(
-                route.served, route.facts, call, number, request_id, most=self._most_bytes
+                route.served, route.facts, call, id_, request_id, most=self._most_bytes
             )
         except Exception as error:  # noqa: BLE001  the last place that can answer
             return _refuse_v2(error, start_response, request_id, path)
@@ -122,26 +123,27 @@ class Edge:
         return [out]
 
     def _route(self, token: str, path: str, pattern: re.Pattern[str]) -> Route | None:
-        """Where the path leads this caller; None where it is no path of ours."""
-        caller = self.callers.caller(token)
-        if SCOPE not in caller.scopes:
-            raise InsufficientScope(SCOPE)
-        route = caller.routes.get(path)
-        if route is None:
-            found = pattern.fullmatch(path)
-            if found is not None:
-                route = self.callers.route(caller, path, found[1])
-        return route
+        """Where the path leads this caller; None where it is no path of ours.
 
-    def _is_unusual(self, environ: Environ) -> bool:
-        """Whether Django shall judge it."""
+        What `Callers.known` gives the next time has passed here: who may not predict has no route.
+        """
+        caller = self.callers.caller(token)
+        if SCOPE not in caller.actor.scopes:
+            raise InsufficientScope(SCOPE)
+        found = pattern.fullmatch(path)
+        return self.callers.route(caller, path, found[1]) if found else None
+
+    def _length(self, environ: Environ) -> int:
+        """How long the body is; 0 where Django shall judge the request."""
         length: str = environ.get("CONTENT_LENGTH", "")
-        return (
+        if (
             "HTTP_ORIGIN" in environ
             or "HTTP_TRANSFER_ENCODING" in environ
-            or not (length.isdecimal() and length.isascii())
-            or not 0 < int(length) <= self._most_bytes
-        )
+            or not (length.isdecimal() and length.isascii() and len(length) < LONGEST_LENGTH)
+        ):
+            return 0
+        count = int(length)
+        return count if count <= self._most_bytes else 0
 
     def _pass_on(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -173,14 +175,13 @@ def _token(environ: Environ) -> str | None:
     return None
 
 
-def _request_id(environ: Environ, number: int) -> str:
+def _request_id(environ: Environ, id_: bytes) -> str:
     """The caller's own, where it is well-formed, else the prediction's id."""
-    given: str = environ.get("HTTP_X_REQUEST_ID", "")
-    return given if given and ACCEPTABLE.match(given) else f"{number:032x}"
+    given: str | None = environ.get("HTTP_X_REQUEST_ID")
+    return given if given is not None and ACCEPTABLE.match(given) else id_.hex()
 
 
-def _read(environ: Environ) -> bytes:
-    length = int(environ["CONTENT_LENGTH"])
+def _read(environ: Environ, length: int) -> bytes:
     body: bytes = environ["wsgi.input"].read(length)
     if len(body) != length:
         raise Invalid("The body ended early.", code="incomplete_body")

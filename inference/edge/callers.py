@@ -1,9 +1,9 @@
 """Who calls, and which version their paths lead to: remembered, and forgotten when it changes.
 
-A credential is kept by its SHA-256 for half a minute at most. Whatever could change what it may do
-is an event in the database, and a follower of those (`common.heard`) makes the caches forget it
-within milliseconds of the commit; it looks every 250 ms where the message got lost. Where it could
-not look for a second, nothing remembered is used: every call asks the database.
+A credential is kept, in memory alone, for half a minute at most. Whatever could change what it
+may do is an event in the database, and a follower of those (`common.heard`) makes the caches forget
+it within milliseconds of the commit; it looks every 250 ms where the message got lost. Where it
+could not look for a second, nothing remembered is used: every call asks the database.
 """
 
 from __future__ import annotations
@@ -60,11 +60,10 @@ class Route:
 class Caller:
     """A credential that was read, and the routes it has used. `until` is on the monotonic clock."""
 
-    __slots__ = ("actor", "routes", "scopes", "until")
+    __slots__ = ("actor", "routes", "until")
 
     def __init__(self, credential: Credential) -> None:
         self.actor = credential.actor
-        self.scopes = credential.actor.scopes
         self.until = time.monotonic() + min(TTL, _seconds_to(credential.ends_at))
         self.routes: dict[str, Route] = {}
 
@@ -73,23 +72,33 @@ class Callers:
     """The callers of this process."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, Caller] = OrderedDict()
-        self._junk: OrderedDict[bytes, float] = OrderedDict()
+        # By the credential itself. A digest would hide nothing from who can read this process's
+        # memory, where every request's headers lie, and takes as long as all the rest of `known`;
+        # a dictionary's hashes are keyed, so that how long it looks tells a stranger nothing.
+        self._known: OrderedDict[str, Caller] = OrderedDict()
+        self._junk: OrderedDict[bytes, float] = OrderedDict()  # by its digest, however long
         self._lock = threading.Lock()
         self._unheard = UNHEARD + settings.AUTH_STALE_SECONDS
         # Counts what was heard: what was read before it must not be remembered after it.
         self._heard = 0
         self.follower = Follower(HEARD_TYPES, heard=self._forget, lost=self.clear)
 
+    def known(self, token: str, path: str) -> Route | None:
+        """Where a path led this caller the last time; None where that must be asked again."""
+        caller = self._known.get(token)
+        if caller is None:
+            return None
+        now = time.monotonic()
+        if now < caller.until and now < self.follower.looked_at + self._unheard:
+            return caller.routes.get(path)
+        return None
+
     def caller(self, token: str) -> Caller:
         """Who a key or access token speaks for. Raises BadToken."""
-        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        caller = self._known.get(digest)
-        if caller is not None:
-            now = time.monotonic()
-            if now < caller.until and now < self.follower.looked_at + self._unheard:
-                return caller
-        return self._read(digest, token)
+        caller = self._known.get(token)
+        if caller is not None and time.monotonic() < caller.until and self._is_current():
+            return caller
+        return self._read(token)
 
     def route(self, caller: Caller, path: str, ref: str) -> Route:
         """Find the version a reference leads this caller to, and remember it for the path.
@@ -116,7 +125,8 @@ class Callers:
     def _is_current(self) -> bool:
         return time.monotonic() < self.follower.looked_at + self._unheard
 
-    def _read(self, digest: bytes, token: str) -> Caller:
+    def _read(self, token: str) -> Caller:
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         junk_until = self._junk.get(digest)
         if junk_until is not None and time.monotonic() < junk_until and self._is_current():
             raise BadToken
@@ -128,16 +138,16 @@ class Callers:
             raise
         finally:
             connections.close_all()
-        self._remember(heard, self._known, digest, caller, MOST_CALLERS)
+        self._remember(heard, self._known, token, caller, MOST_CALLERS)
         return caller
 
     def _remember(
-        self, heard: int, where: OrderedDict[bytes, Any], digest: bytes, what: Any, most: int
+        self, heard: int, where: OrderedDict[Any, Any], key: str | bytes, what: Any, most: int
     ) -> None:
         with self._lock:
             if heard == self._heard and self._is_current():
-                where[digest] = what
-                where.move_to_end(digest)
+                where[key] = what
+                where.move_to_end(key)
                 while len(where) > most:
                     where.popitem(last=False)
 
@@ -150,12 +160,12 @@ class Callers:
                 return
             key, user = payload.get("key_id"), payload.get("user_id")
             gone = [
-                digest
-                for digest, caller in self._known.items()
+                token
+                for token, caller in self._known.items()
                 if str(caller.actor.key_id) == key or str(caller.actor.id) == user
             ]
-            for digest in gone:
-                del self._known[digest]
+            for token in gone:
+                del self._known[token]
             self._junk.clear()
 
     def _forget_routes(self, name: str) -> None:

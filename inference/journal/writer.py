@@ -117,7 +117,7 @@ class Journal:
     def append(  # noqa: PLR0913  a record is many things, and a call with names would cost
         self,
         facts: bytes,
-        id: int,  # noqa: A002
+        id: bytes,  # noqa: A002
         door: int,
         status: int,
         code: str,
@@ -135,7 +135,7 @@ class Journal:
 
         Args:
             facts: who asked which version, from `pack_facts`.
-            id: the prediction's UUIDv7 as a number; the time of the call is in it.
+            id: the prediction's UUIDv7; the time of the call is in it.
             code: the stable code of what went wrong, or "".
             kind: what `inputs` is, a Kind. Beyond 64 KiB they are not kept.
             outputs: the whole native answer as JSON, or b"". Beyond 256 KiB it is not kept.
@@ -151,7 +151,7 @@ class Journal:
             outputs = b""
             flags |= OUTPUTS_DROPPED
         code_ = code[:MAX_CODE].encode(errors="replace") if code else b""
-        request = request_id[:MAX_REQUEST_ID].encode(errors="replace")
+        request = request_id[:MAX_REQUEST_ID].encode()
         correlation = (
             correlation_id[:MAX_CORRELATION_ID].encode(errors="replace") if correlation_id else b""
         )
@@ -159,7 +159,7 @@ class Journal:
         payload = b"".join((
             facts,
             _pack_fixed(
-                id.to_bytes(16, "big"), door, flags, kind, len(code_), status, len(request),
+                id, door, flags, kind, len(code_), status, len(request),
                 len(correlation), rows, inference_ns, duration_ns, len(inputs), len(outputs),
             ),
             code_, request, correlation, inputs, outputs,

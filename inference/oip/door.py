@@ -50,7 +50,7 @@ Headers = list[tuple[str, str]]
 
 
 def infer(
-    served: Served, facts: bytes, call: Call, number: int, request_id: str, *, most: int
+    served: Served, facts: bytes, call: Call, id_: bytes, request_id: str, *, most: int
 ) -> tuple[bytes, Headers]:
     """Answer an infer request and note it, also where it failed.
 
@@ -66,7 +66,7 @@ def infer(
         ran = served.run(request.batch)
     except Exception as error:
         took = time.perf_counter_ns() - start
-        note_failure(facts, number, Door.V2, error, took, request_id)
+        note_failure(facts, id_, Door.V2, error, took, request_id)
         raise
     said = answer(
         served.signature,
@@ -74,11 +74,11 @@ def infer(
         ran.outputs,
         model=served.version.model.name,
         version=str(served.number),
-        id=uuid_text(number),
+        id=uuid_text(id_),
     )
     kind, inputs = _kept(request.batch)
     journal().append(
-        facts, number, Door.V2, 200, "", request.rows, ran.inference_ns,
+        facts, id_, Door.V2, 200, "", request.rows, ran.inference_ns,
         time.perf_counter_ns() - start, ran.cache_hit, request_id, _correlation(request),
         kind, inputs, _outcome(ran.outputs),
     )  # fmt: skip

@@ -49,7 +49,7 @@ def write_call(journal: Journal, facts: bytes, **given: Any) -> int:
         "inputs": b'{"inputs":[[1.5,2.5]]}',
         "outputs": answer("yes", confidence=[0.9]),
     } | given
-    journal.append(facts, id_, **call)
+    journal.append(facts, id_.to_bytes(16, "big"), **call)
     return id_
 
 

@@ -251,11 +251,11 @@ journal, facts = Journal(Path(sys.argv[1]), segment_bytes=400_000), bytes.fromhe
 lock = threading.Lock()
 def write():
     while True:
-        id = uuid7().int
-        journal.append(facts, id, 1, 200, "", 1, 1, 1, True, "r" * 16, "", 1, b'{"inputs":[1]}',
-                       b'{"predictions":["yes"],"confidence":[0.5]}')
+        id = uuid7()
+        journal.append(facts, id.bytes, 1, 200, "", 1, 1, 1, True, "r" * 16, "", 1,
+                       b'{"inputs":[1]}', b'{"predictions":["yes"],"confidence":[0.5]}')
         with lock:
-            sys.stdout.write(f"{id:x}\\n")
+            sys.stdout.write(f"{id.int:x}\\n")
             sys.stdout.flush()
 for _ in range(4):
     threading.Thread(target=write).start()
