@@ -20,7 +20,11 @@ from inference.tests.test_decode_rows import COLUMNS, MATRIX, TEXT, feature, sig
 
 WHOLE = signature("matrix", feature("count", "int"), feature("weight", nullable=True))
 LOOSE = signature("columns", feature("x"), feature("n", "int", nullable=True))
-SIGNATURES = {"matrix": MATRIX, "columns": COLUMNS, "text": TEXT, "whole": WHOLE, "loose": LOOSE}
+PLAIN = signature("matrix", feature("length"), feature("weight"))
+SIGNATURES = {
+    "plain": PLAIN, "matrix": MATRIX, "columns": COLUMNS, "text": TEXT, "whole": WHOLE,
+    "loose": LOOSE,
+}  # fmt: skip
 DECODERS = {name: Decoder(of) for name, of in SIGNATURES.items()}
 
 Decoded = tuple[Any, ...]

@@ -21,11 +21,12 @@ from sklearn.semi_supervised import LabelSpreading
 
 from accounts.models import User
 from common import storage
-from common.runtime import Batch
+from common.runtime import Batch, RowBatch
 from inference import breaker, runners
 from inference.engine import Engine, engine
 from inference.errors import ModelUnavailable, PredictionFailed
 from inference.tests.conftest import GoLive
+from jail.batch import OneRow
 from registry.models import ModelVersion, Runtime
 from registry.tests.factories import make_model, make_version
 
@@ -42,6 +43,27 @@ def own() -> Iterator[Engine]:
     made = Engine(most=2, most_bytes=10**12)
     yield made
     made.clear()
+
+
+def test_a_single_row_of_a_linear_model_needs_no_graph(go_live: GoLive) -> None:
+    version = go_live(LogisticRegression().fit(ROWS, LABELS))
+    runner = runners.InProcess(version)
+    graph = runner._run(Batch("matrix", matrix=ROWS))
+    for at, row in enumerate(ROWS):
+        answer = runner.predict(RowBatch(row.tolist()))
+        assert isinstance(answer, OneRow)
+        assert answer.predict[0] == graph.predict[at]
+        assert answer.predict_proba is not None
+        assert graph.predict_proba is not None
+        assert np.allclose(answer.predict_proba[0], graph.predict_proba[at], rtol=0, atol=1e-12)
+    assert not isinstance(runner.predict(Batch("matrix", matrix=ROWS)), OneRow)
+
+
+def test_a_row_beyond_all_numbers_is_the_graphs(go_live: GoLive) -> None:
+    version = go_live(LogisticRegression().fit(ROWS, LABELS))
+    runner = runners.InProcess(version)
+    wild = runner.predict(RowBatch([np.nan] * 4))
+    assert not isinstance(wild, OneRow)
 
 
 def slow_version(owner: User) -> ModelVersion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import LinearSVC
 
+from common.jail import Jail
 from jail.batch import Batch, Outputs, RowBatch
 from jail.claims import check_plan
 from jail.compile import compile_model
@@ -92,6 +94,30 @@ def test_each_row_is_answered_as_the_original_answers_it(name: str) -> None:
     compiled = compile_model(model, signature)
     assert check_plan(compiled.plan)["linear"] == folded
     assert OnnxModel(compiled.onnx, signature, compiled.plan).linear is not None
+
+
+@pytest.mark.parametrize(("wrong", "agrees"), [(0.0, True), (0.05, False)])
+def test_a_form_that_differs_from_the_original_is_found_out(
+    jail: Jail, tmp_path: Path, wrong: float, *, agrees: bool
+) -> None:
+    model = LogisticRegression().fit(PETALS, TWO)
+    signature = infer_signature(model)
+    compiled = compile_model(model, signature)
+    compiled.plan["linear"]["weights"][0][0] += wrong
+    probes = make_probes(model, signature, seed=SEED, example=None)
+    path = tmp_path / "compiled.onnx"
+    path.write_bytes(compiled.onnx)
+    with path.open("rb") as file:
+        report = jail.check(
+            file.fileno(),
+            signature=signature,
+            plan=compiled.plan,
+            probes=probes,
+            reference=predict_native(model, signature, probes),
+        )
+    assert report.parity is not None
+    assert report.parity["passed"]
+    assert report.linear is agrees
 
 
 @pytest.mark.parametrize("name", OTHERS)

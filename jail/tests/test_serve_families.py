@@ -123,6 +123,7 @@ def check_compiled(
         if not report.parity["passed"]:
             assert report.parity["reason"]
             return
+        assert report.linear == ("linear" in found.plan)
         served = jail.serve(
             file.fileno(),
             runtime="onnx",

@@ -16,6 +16,7 @@ PASSED = {"passed": True, "rows": 4096, "labels_equal": True, "ties": 0, "max_ab
 def report(**fields: Any) -> OnnxReport:
     found: dict[str, Any] = {
         "parity": PASSED,
+        "linear": False,
         "onnx_us": 10.0,
         "in_process": True,
         "reasons": [],

@@ -74,6 +74,8 @@ def test_a_model_that_compiles_is_served_compiled(submit: Submit) -> None:
     assert version.parity is not None
     assert version.parity["labels_equal"]
     assert version.parity["rows"] >= 4096
+    assert version.plan is not None
+    assert version.plan["linear"]["link"] == "logistic"
     assert version.latency["onnx_us"] < version.latency["native_us"]
     assert signature_of(version)["classes"] == [0, 1]
     assert storage.has_blob(version.sha256)
