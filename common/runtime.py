@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jail.batch import Batch, Layout, Outputs, RowBatch
+from jail.batch import Batch, Layout, OneRow, Outputs, RowBatch
 
 if TYPE_CHECKING:
     from jail.onnxmodel import OnnxModel
 
-__all__ = ["Batch", "Layout", "OnnxModel", "Outputs", "RowBatch"]
+__all__ = ["Batch", "Layout", "OneRow", "OnnxModel", "Outputs", "RowBatch"]
 
 
 def __getattr__(name: str) -> Any:

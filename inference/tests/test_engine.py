@@ -21,12 +21,11 @@ from sklearn.semi_supervised import LabelSpreading
 
 from accounts.models import User
 from common import storage
-from common.runtime import Batch, RowBatch
+from common.runtime import Batch, OneRow, RowBatch
 from inference import breaker, runners
 from inference.engine import Engine, engine
 from inference.errors import ModelUnavailable, PredictionFailed
 from inference.tests.conftest import GoLive
-from jail.batch import OneRow
 from registry.models import ModelVersion, Runtime
 from registry.tests.factories import make_model, make_version
 
