@@ -1,6 +1,7 @@
 """The WSGI application that Granian serves: the edge, and Django behind it."""
 
 import os
+import sys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("SLIPWAY_ROLE", "web")
@@ -11,6 +12,9 @@ from django.core.wsgi import get_wsgi_application
 from config.process import die_with_parent
 from config.warmup import warm_up
 
+# A thread that computes gives way after so many seconds: five milliseconds, as Python has it, are a
+# hundred predictions long.
+sys.setswitchinterval(0.001)
 # Granian's workers outlive a killed main process otherwise, and go on answering on its port.
 die_with_parent()
 django = get_wsgi_application()

@@ -23,6 +23,8 @@ MODEL, SOCKET = 3, 4
 READ_AHEAD = 1 << 20
 MAX_REQUEST = 1 << 30
 """Bytes of rows in one request; the limit on address space bites long before."""
+NICE = 10
+"""For looking through uploads, which takes seconds of a processor: answers come first."""
 
 
 def arrange_descriptors(model: int | None, job: int, nowhere: int, highest: int) -> None:
@@ -65,6 +67,8 @@ def run(
     stream: DescriptorStream | None = None
     try:
         confine.die_with_parent(walls.libc, parent)
+        if assignment.job != "serve":
+            os.nice(NICE)
         arrange_descriptors(*descriptors, highest)
         forget_environment()
         stream = DescriptorStream(SOCKET)

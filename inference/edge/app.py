@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterable
 from http import HTTPStatus
 
@@ -90,6 +91,7 @@ class Edge:
     def _predict(
         self, environ: Environ, start_response: StartResponse, token: str, path: str, length: int
     ) -> Iterable[bytes]:
+        self._django.predicted_at = time.monotonic()
         id_ = uuid7_bytes()
         request_id = _request_id(environ, id_)
         try:
@@ -106,6 +108,7 @@ class Edge:
     def _infer(
         self, environ: Environ, start_response: StartResponse, token: str, path: str, length: int
     ) -> Iterable[bytes]:
+        self._django.predicted_at = time.monotonic()
         id_ = uuid7_bytes()
         request_id = _request_id(environ, id_)
         try:

@@ -1,14 +1,25 @@
-"""How many threads Django may hold: at most half, so that predictions never starve."""
+"""How much of a process Django may have, so that predictions neither starve nor wait long.
+
+Threads are one thing: at most half may be in Django. The interpreter is another, which a thread of
+Django's keeps for milliseconds at a time while predictions, which need it for microseconds, stand
+behind. So while predictions come in, Django's requests take turns.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from common.errors import Unavailable
 
 WAIT = 1.0  # seconds a request waits for a place
+LATELY = 0.1  # seconds after a prediction for which turns are taken
+# Seconds a request waits for its turn at most. A turn may be long (a report, a model in a jail),
+# and whoever waits holds a place: this is to space requests out, not to have them queue.
+PATIENCE = 0.25
+LONG = len("100000")  # digits of the length of a body that is an upload
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -19,13 +30,16 @@ class Gate:
     """Django behind a counter.
 
     Half of the threads may be in Django; a quarter may wait for a place, since whoever waits holds
-    a thread as well. The rest are told to come back.
+    a thread as well. The rest are told to come back. `predicted_at` is when the last prediction
+    came in, on the monotonic clock.
     """
 
     def __init__(self, django: Application, *, threads: int) -> None:
         self._django = django
         self._places = threading.BoundedSemaphore(max(1, threads // 2))
         self._waiting = threading.BoundedSemaphore(max(1, threads // 4))
+        self._turns = threading.Lock()
+        self.predicted_at = float("-inf")
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Raises Unavailable where no place came free."""
@@ -33,7 +47,7 @@ class Gate:
             self._wait()
         streams = False
         try:
-            answer = self._django(environ, start_response)
+            answer = self._answer(environ, start_response)
             streams = bool(getattr(answer, "streaming", True))
             if streams:
                 return _Held(answer, self._places)
@@ -44,6 +58,21 @@ class Gate:
         finally:
             if not streams:
                 self._places.release()
+
+    def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if not self._takes_turns(environ) or not self._turns.acquire(timeout=PATIENCE):
+            return self._django(environ, start_response)
+        try:
+            return self._django(environ, start_response)
+        finally:
+            self._turns.release()
+
+    def _takes_turns(self, environ: Environ) -> bool:
+        """While predictions come in, all but uploads, which mostly wait for the network."""
+        if time.monotonic() - self.predicted_at > LATELY:
+            return False
+        length: str = environ.get("CONTENT_LENGTH", "")
+        return len(length) < LONG and "HTTP_TRANSFER_ENCODING" not in environ
 
     def _wait(self) -> None:
         if not self._waiting.acquire(blocking=False):

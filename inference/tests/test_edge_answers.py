@@ -419,6 +419,63 @@ def test_django_holds_half_of_the_threads_and_no_more() -> None:
     assert [error.retry_after for error in refused] == [1]
 
 
+@pytest.mark.parametrize(
+    ("predicted", "environ", "at_once"),
+    [
+        (False, {}, 2),
+        (True, {}, 1),
+        (True, {"CONTENT_LENGTH": "5000"}, 1),
+        (True, {"CONTENT_LENGTH": "5000000"}, 2),
+        (True, {"HTTP_TRANSFER_ENCODING": "chunked"}, 2),
+    ],
+)
+def test_while_predictions_come_in_django_takes_turns(
+    predicted: bool,
+    environ: dict[str, Any],
+    at_once: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("inference.edge.gate.PATIENCE", 60.0)
+    inside, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def slow(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        inside.release()
+        go_on.acquire()
+        return [b""]
+
+    gate = Gate(slow, threads=4)
+    if predicted:
+        gate.predicted_at = time.monotonic() + 60
+    visits = [threading.Thread(target=gate, args=({**environ}, None)) for _ in range(2)]
+    for visit in visits:
+        visit.start()
+    for _ in range(at_once):
+        assert inside.acquire(timeout=5)
+    assert not inside.acquire(timeout=0.2)
+    for _ in range(2):
+        go_on.release()
+    for visit in visits:
+        visit.join()
+
+
+def test_a_long_turn_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.edge.gate.PATIENCE", 0.01)
+    both = threading.Barrier(2, timeout=5)
+
+    def slow(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        both.wait()  # passes only where both are in at once
+        return [b""]
+
+    gate = Gate(slow, threads=4)
+    gate.predicted_at = time.monotonic() + 60
+    visits = [threading.Thread(target=gate, args=({}, None)) for _ in range(2)]
+    for visit in visits:
+        visit.start()
+    for visit in visits:
+        visit.join()
+    assert not both.broken
+
+
 def test_a_busy_django_stops_no_prediction(edge: Edge, key: str, live: None) -> None:
     assert ask(edge, PREDICT, GOOD, key=key).status == 200
     places = 0
