@@ -14,6 +14,13 @@ import numpy.typing as npt
 
 Layout = Literal["matrix", "columns", "text"]
 Array = npt.NDArray[Any]
+FLOAT64 = np.dtype(np.float64)
+ANSWERS = {
+    "FP64": FLOAT64,
+    "INT64": np.dtype(np.int64),
+    "BOOL": np.dtype(np.bool_),
+}
+"""What answers come in, by the signature's datatype; the others are texts."""
 
 
 # Not frozen: a frozen one takes four times as long to make, and these are made for every call.

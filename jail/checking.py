@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import resource
-from typing import TYPE_CHECKING, Any
 
-from jail.batch import Batch, Outputs
 from jail.codec import Unpacker
 from jail.inspection import as_json, cost_probe
 from jail.job import Job
 from jail.wire import Head, send
-
-if TYPE_CHECKING:
-    from jail.onnxmodel import OnnxModel
 
 
 def peak_bytes() -> int:
@@ -20,22 +15,10 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _rows_agree(
-    model: OnnxModel, probes: Batch, reference: Outputs, signature: dict[str, Any]
-) -> bool:
-    """Whether the linear form answers each probe by itself as the original does."""
-    from jail.onnxmodel import joined
-    from jail.parity import compare
-
-    rows = (probes.take(slice(at, at + 1)) for at in range(probes.rows))
-    answers = [(model.linear and model.linear(row.row)) or model.predict(row) for row in rows]
-    return compare(reference, joined(answers), signature).passed
-
-
 def check(job: Job, request: Head, blobs: Unpacker) -> None:
     """Check the graph, run it on the probes, compare with the reference, measure its cost."""
     from jail.onnxgraph import check_graph
-    from jail.onnxmodel import OnnxModel
+    from jail.onnxmodel import OnnxModel, joined
     from jail.parity import compare
 
     job.step = "check"
@@ -50,7 +33,10 @@ def check(job: Job, request: Head, blobs: Unpacker) -> None:
     if request["reference"] is not None:
         reference = blobs.outputs(request["reference"])
         parity = as_json(compare(reference, model.predict(probes), signature))
-        linear = model.linear is not None and _rows_agree(model, probes, reference, signature)
+        if model.linear is not None:
+            rows = (probes.take(slice(at, at + 1)) for at in range(probes.rows))
+            answers = joined([model.linear(row.row) or model.predict(row) for row in rows])
+            linear = compare(reference, answers, signature).passed
     reasons = [*verdict.reasons, *reasons]
     send(
         job.stream,

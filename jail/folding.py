@@ -35,7 +35,7 @@ def fold(model: Any, signature: dict[str, Any]) -> dict[str, Any] | None:
     """The linear form as `Linear` takes it; None where the model has none that is worth it."""
     *before, last = anatomy.flat_steps(model)
     link = _link(last, signature)
-    if link is None or signature["layout"] != "matrix":
+    if link is None or signature["layout"] != "matrix" or hasattr(last.coef_, "toarray"):
         return None
     coefficients = np.atleast_2d(np.asarray(last.coef_, dtype=np.float64))
     intercepts = np.zeros(len(coefficients)) + np.ravel(np.asarray(last.intercept_, np.float64))

@@ -12,17 +12,14 @@ from collections.abc import Callable, Sequence
 from operator import mul
 from typing import Any
 
-import numpy as np
-
-from jail.batch import OneRow
+from jail.batch import ANSWERS, OneRow
 
 MOST_WEIGHTS = 512
 """With more of them the graph is the faster one: Python takes some 30 ns for each."""
 
 Row = Sequence[float]
-Position = int
-# From a row to what was decided and the probabilities; None where a score is no number.
-Decide = Callable[[Row], tuple[Position, list[float] | None] | None]
+# From a row to the answer and the probabilities; None where a score is no number.
+Decide = Callable[[Row], tuple[Any, list[float] | None] | None]
 LINKS = ("identity", "sign", "argmax", "logistic", "softmax")
 
 
@@ -53,25 +50,14 @@ class Linear:
         )
         if not fits:
             raise ValueError("The linear form is not this model's.")
-        self._classes = classes
-        self._identity = link == "identity"
-        self._score = _scorer(weights[0], intercepts[0])
-        self._decide = _decider(link, weights, intercepts)
+        self._decide = _decider(link, weights, intercepts, classes)
         datatype = next(o["datatype"] for o in signature["outputs"] if o["name"] == "predict")
-        self._dtype: Any = {"FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_}.get(
-            datatype, object
-        )
+        self._dtype = ANSWERS.get(datatype, object)
 
     def __call__(self, row: Row) -> OneRow | None:
         """The answer to a row of as many numbers as there are features; None: ask the graph."""
-        if self._identity:
-            score = self._score(row)
-            return OneRow(score, None, self._dtype) if score - score == 0.0 else None
         decided = self._decide(row)
-        if decided is None:
-            return None
-        position, proba = decided
-        return OneRow(self._classes[position], proba, self._dtype)
+        return OneRow(*decided, self._dtype) if decided is not None else None
 
 
 def check_linear(claimed: Any) -> None:
@@ -83,64 +69,75 @@ def check_linear(claimed: Any) -> None:
         raise ValueError("a linear form has no weights")
     if not all(isinstance(row, list) for row in weights):
         raise ValueError("a linear form's weights are no rows")
-    numbers = [*intercepts, *(weight for row in weights for weight in row)]
-    if len(numbers) > MOST_WEIGHTS + len(intercepts) or len(intercepts) > MOST_WEIGHTS:
+    numbers = [weight for row in weights for weight in row]
+    if len(numbers) > MOST_WEIGHTS or len(intercepts) > MOST_WEIGHTS:
         raise ValueError("a linear form has too many weights")
+    numbers += intercepts
     if not all(type(number) is float and math.isfinite(number) for number in numbers):
         raise ValueError("a linear form's weights are no numbers")
 
 
-def _scorer(weights: list[float], intercept: float) -> Callable[[Row], float]:
-    return lambda row: sum(map(mul, weights, row), intercept)
-
-
-def _decider(link: str, weights: list[list[float]], intercepts: list[float]) -> Decide:
+def _decider(
+    link: str, weights: list[list[float]], intercepts: list[float], classes: list[Any]
+) -> Decide:
+    if link == "identity":
+        return _identity(weights[0], intercepts[0])
     if link == "logistic":
-        return _logistic(weights[0], intercepts[0])
+        return _logistic(weights[0], intercepts[0], *classes)
     if link == "sign":
-        return _sign(weights[0], intercepts[0])
-    return _several([_scorer(*each) for each in zip(weights, intercepts, strict=True)], link)
+        return _sign(weights[0], intercepts[0], *classes)
+    return _several(weights, intercepts, classes, proba=link == "softmax")
 
 
-def _logistic(weights: list[float], intercept: float) -> Decide:
+def _identity(weights: list[float], intercept: float) -> Decide:
+    def decide(row: Row) -> tuple[float, None] | None:
+        score = sum(map(mul, weights, row), intercept)
+        return (score, None) if math.isfinite(score) else None
+
+    return decide
+
+
+def _logistic(weights: list[float], intercept: float, first: Any, second: Any) -> Decide:
     exp = math.exp
 
-    def decide(row: Row) -> tuple[Position, list[float]] | None:
+    def decide(row: Row) -> tuple[Any, list[float]] | None:
         score = sum(map(mul, weights, row), intercept)
         if score > 0.0:
-            second = 1.0 / (1.0 + exp(-score))
-            return 1, [1.0 - second, second]
+            proba = 1.0 / (1.0 + exp(-score))
+            return second, [1.0 - proba, proba]
         if score <= 0.0:
             odds = exp(score)
-            second = odds / (1.0 + odds)
-            return 0, [1.0 - second, second]
+            proba = odds / (1.0 + odds)
+            return first, [1.0 - proba, proba]
         return None
 
     return decide
 
 
-def _sign(weights: list[float], intercept: float) -> Decide:
-    def decide(row: Row) -> tuple[Position, None] | None:
+def _sign(weights: list[float], intercept: float, first: Any, second: Any) -> Decide:
+    def decide(row: Row) -> tuple[Any, None] | None:
         score = sum(map(mul, weights, row), intercept)
-        return (int(score > 0.0), None) if score == score else None
+        return (second if score > 0.0 else first, None) if score == score else None
 
     return decide
 
 
-def _several(scorers: list[Callable[[Row], float]], link: str) -> Decide:
+def _several(
+    weights: list[list[float]], intercepts: list[float], classes: list[Any], *, proba: bool
+) -> Decide:
     exp = math.exp
+    scorers = list(zip(weights, intercepts, strict=True))
 
-    def decide(row: Row) -> tuple[Position, list[float] | None] | None:
-        scores = [score(row) for score in scorers]
-        total = sum(scores)
-        if total - total != 0.0:
+    def decide(row: Row) -> tuple[Any, list[float] | None] | None:
+        scores = [sum(map(mul, each, row), intercept) for each, intercept in scorers]
+        if not math.isfinite(sum(scores)):
             return None
         largest = max(scores)
-        position = scores.index(largest)
-        if link == "argmax":
-            return position, None
+        label = classes[scores.index(largest)]
+        if not proba:
+            return label, None
         odds = [exp(score - largest) for score in scores]
         total = sum(odds)
-        return position, [each / total for each in odds]
+        return label, [each / total for each in odds]
 
     return decide

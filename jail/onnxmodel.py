@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jail.batch import Array, Batch, Outputs
+from jail.batch import ANSWERS, FLOAT64, Array, Batch, Outputs
 from jail.linear import Linear
 
 # The wheel phones home from its import on unless this stands in the environment by then.
@@ -41,13 +41,6 @@ DTYPES: dict[str, Any] = {
     "bool": np.bool_,
     "string": object,
 }
-FLOAT64 = np.dtype(np.float64)
-ANSWERS = {
-    "FP64": FLOAT64,
-    "INT64": np.dtype(np.int64),
-    "BOOL": np.dtype(np.bool_),
-}
-"""What answers come in, by the signature's datatype; the others are texts."""
 MISSING_TEXT = "\ue000missing"
 """Stands for a missing text: of the private use area, so that no category equals it."""
 MAX_CELLS = 4_000_000

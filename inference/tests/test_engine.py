@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -140,11 +141,11 @@ def test_a_model_is_let_go_by_the_memory_it_takes(go_live: GoLive) -> None:
     small.clear()
 
 
-def test_a_jailed_model_is_not_let_go_in_mid_call(go_live: GoLive, own: Engine) -> None:
-    jailed = go_live(LabelSpreading().fit(ROWS, LABELS), name="jailed")
-    others = [go_live(LogisticRegression().fit(ROWS, LABELS), name=f"m{i}") for i in range(2)]
-    own.predict(jailed, ONE)
-    runner: Any = own._entries[jailed.id.int].runner
+@contextmanager
+def in_mid_call(own: Engine, version: ModelVersion) -> Iterator[None]:
+    """While a call to the version is under way, which then answers as it should."""
+    own.predict(version, ONE)
+    runner: Any = own._entries[version.id.int].runner
     asked, go = threading.Event(), threading.Event()
     ask = runner.predict
 
@@ -155,38 +156,30 @@ def test_a_jailed_model_is_not_let_go_in_mid_call(go_live: GoLive, own: Engine) 
 
     runner.predict = slowly
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(own.predict, jailed, ONE)
+        call = pool.submit(own.predict, version, ONE)
         assert asked.wait(10)
+        yield
+        go.set()
+        assert call.result(10)[0].predict.tolist() == [bool(LABELS[0])]
+
+
+def test_a_jailed_model_is_not_let_go_in_mid_call(go_live: GoLive, own: Engine) -> None:
+    jailed = go_live(LabelSpreading().fit(ROWS, LABELS), name="jailed")
+    others = [go_live(LogisticRegression().fit(ROWS, LABELS), name=f"m{i}") for i in range(2)]
+    with in_mid_call(own, jailed):
         for version in others:
             own.predict(version, ONE)
         assert jailed.id in own.loaded()
-        go.set()
-        assert call.result(10)[0].predict.tolist() == [bool(LABELS[0])]
 
 
 def test_a_graph_let_go_in_mid_call_still_answers(go_live: GoLive, own: Engine) -> None:
     first, *others = (
         go_live(LogisticRegression().fit(ROWS, LABELS), name=f"m{i}") for i in range(3)
     )
-    own.predict(first, ONE)
-    runner: Any = own._entries[first.id.int].runner
-    asked, go = threading.Event(), threading.Event()
-    ask = runner.predict
-
-    def slowly(batch: Batch) -> Any:
-        asked.set()
-        assert go.wait(10)
-        return ask(batch)
-
-    runner.predict = slowly
-    with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(own.predict, first, ONE)
-        assert asked.wait(10)
+    with in_mid_call(own, first):
         for version in others:
             own.predict(version, ONE)
         assert first.id not in own.loaded()
-        go.set()
-        assert call.result(10)[0].predict.tolist() == [bool(LABELS[0])]
 
 
 def test_a_child_that_keeps_dying_in_mid_call_is_a_503_with_longer_pauses(

@@ -127,6 +127,12 @@ def test_what_is_not_linear_is_left_to_the_graph(name: str) -> None:
     assert fold(model, infer_signature(model)) is None
 
 
+def test_sparse_weights_are_left_to_the_graph() -> None:
+    model = LogisticRegression().fit(PETALS, TWO)
+    signature = infer_signature(model)
+    assert fold(model.sparsify(), signature) is None
+
+
 @pytest.mark.parametrize("row", [(math.nan, 1.0), (1e308, -1e308)])
 @pytest.mark.parametrize("link", ["identity", "sign", "logistic"])
 def test_a_score_that_is_no_number_is_left_to_the_graph(link: str, row: Any) -> None:
