@@ -1,6 +1,6 @@
 """Events: a service says what happened, in its own transaction; subscribers hear of it later.
 
-    @event("model_version.ready")
+    @event("model_version.ready", subject="version_id")
     class ModelVersionReady(Event):
         version_id: UUID
 
@@ -24,16 +24,20 @@ import msgspec
 import structlog
 from django.db import transaction
 
-from common.context import request_id
+from common.context import origin, request_id
 from common.models import EventRecord
 
 logger = structlog.get_logger(__name__)
 
 
 class Event:
-    """What every event is: a frozen dataclass of ids and facts, with a dotted type name."""
+    """What every event is: a frozen dataclass of ids and facts, with a dotted type name.
+
+    `subject` names the field whose id it happened to: what a History tab is found by.
+    """
 
     type: ClassVar[str]
+    subject: ClassVar[str]
 
 
 class Subscriber(Protocol):
@@ -48,14 +52,19 @@ _subscribers: dict[str, list[Subscriber]] = {}
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def event(name: str) -> Callable[[E], E]:
-    """Make the class a frozen dataclass and enter it in the catalogue under its dotted name."""
+def event(name: str, *, subject: str = "") -> Callable[[E], E]:
+    """Make the class a frozen dataclass and enter it in the catalogue under its dotted name.
+
+    `subject` names the field with the id of what it happens to.
+    """
 
     def enter(cls: E) -> E:
         if name in types:
             raise ValueError(f"Two event classes are called {name}.")
         made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-        made.type = name
+        if subject and subject not in {field.name for field in dataclasses.fields(made)}:
+            raise TypeError(f"{name} has no field {subject}.")
+        made.type, made.subject = name, subject
         types[name] = made
         return made  # type: ignore[return-value]  # dataclass() returns the class it was given
 
@@ -84,11 +93,16 @@ def publish(
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError(f"{happened.type} was published outside a transaction.")
+    where = origin()
     row = EventRecord.objects.create(
         type=happened.type,
         payload=msgspec.to_builtins(happened),
         actor_id=actor_id,
         organization_id=organization_id,
+        subject_id=getattr(happened, happened.subject) if happened.subject else None,
+        via=where.via,
+        key_id=where.key_id,
+        address=where.address or None,
         request_id=request_id(),
     )
     from common.heard import say_something_happened

@@ -38,7 +38,11 @@ class EventRecord(models.Model):
     type = models.CharField(max_length=100)
     organization_id = models.UUIDField(null=True, blank=True)
     actor_id = models.UUIDField(null=True, blank=True)
+    subject_id = models.UUIDField(null=True, blank=True, help_text="What it happened to.")
     payload = models.JSONField(default=dict)
+    via = models.CharField(max_length=10, blank=True, help_text="By which kind of credential.")
+    key_id = models.UUIDField(null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=clock.now)
     dispatched_at = models.DateTimeField(null=True, blank=True)
@@ -51,6 +55,8 @@ class EventRecord(models.Model):
         ordering = ("-id",)
         indexes = [
             models.Index(fields=["organization_id", "-id"], name="event_by_organization"),
+            models.Index(fields=["actor_id", "-id"], name="event_by_actor"),
+            models.Index(fields=["subject_id", "-id"], name="event_by_subject"),
             models.Index(
                 fields=["id"],
                 name="event_undispatched",

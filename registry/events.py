@@ -7,7 +7,7 @@ from uuid import UUID
 from common.events import Event, event
 
 
-@event("model_version.received")
+@event("model_version.received", subject="model_id")
 class ModelVersionReceived(Event):
     """A file was taken in; the pipeline has it now."""
 
@@ -18,7 +18,7 @@ class ModelVersionReceived(Event):
     sha256: str
 
 
-@event("model_version.ready")
+@event("model_version.ready", subject="model_id")
 class ModelVersionReady(Event):
     """A version answers predictions from now on."""
 
@@ -29,7 +29,7 @@ class ModelVersionReady(Event):
     runtime: str
 
 
-@event("model_version.rejected")
+@event("model_version.rejected", subject="model_id")
 class ModelVersionRejected(Event):
     """The pipeline refused a file."""
 
@@ -41,7 +41,7 @@ class ModelVersionRejected(Event):
     reason: str
 
 
-@event("model.updated")
+@event("model.updated", subject="model_id")
 class ModelUpdated(Event):
     """Somebody changed a model's description, status, metadata or tags."""
 
@@ -50,7 +50,7 @@ class ModelUpdated(Event):
     changed: list[str]
 
 
-@event("model_version.updated")
+@event("model_version.updated", subject="model_id")
 class ModelVersionUpdated(Event):
     """Somebody changed a version's status or signature."""
 

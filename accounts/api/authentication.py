@@ -16,6 +16,7 @@ from accounts.errors import REALM, BadToken, TwoCredentials
 from accounts.models import ApiKey, User
 from accounts.tokens import actor_and_end
 from common import clock
+from common.context import note_origin
 
 LAST_USED_EVERY = timedelta(minutes=1)
 
@@ -35,6 +36,7 @@ class CredentialAuthentication(BaseAuthentication):
         if authorization is not None and api_key is not None:
             raise TwoCredentials("Send Authorization or X-API-Key, not both.")
         actor = actor_by_key(api_key) if api_key is not None else _bearer(authorization or "")
+        note_origin(via=actor.via, key_id=actor.key_id)
         return actor.user, actor
 
     def authenticate_header(self, request: Request) -> str:

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from accounts.actors import Actor, actor_for_user
 from accounts.models import User
+from common.context import note_origin
 
 
 def actor(request: HttpRequest) -> Actor:
@@ -17,5 +18,6 @@ def actor(request: HttpRequest) -> Actor:
     if not isinstance(user, User):
         raise TypeError("This page is public: it has no actor.")
     found = actor_for_user(user, via="session")
+    note_origin(via=found.via)
     request._slipway_actor = found  # type: ignore[attr-defined]  # kept for this request
     return found

@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from common.api.problems import as_domain_error
 from common.context import request_context
 from common.errors import DomainError, TooLarge
+from common.http.address import client_origin
 from common.http.views import answer_error
 
 logger = structlog.get_logger("slipway.request")
@@ -28,7 +29,8 @@ class RequestContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with request_context(request.headers.get("X-Request-ID", "")) as request_id:
+        given = request.headers.get("X-Request-ID", "")
+        with request_context(given, client_origin(request.META)) as request_id:
             start = time.perf_counter_ns()
             response = self.get_response(request)
             response["X-Request-ID"] = request_id

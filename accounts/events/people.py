@@ -1,14 +1,13 @@
-"""What happens to accounts: ids and facts, never a secret or an address."""
+"""What happens to people."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from common.events import Event, event
 
 
-@event("user.registered")
+@event("user.registered", subject="user_id")
 class UserRegistered(Event):
     """Somebody has an account and a personal organization now."""
 
@@ -17,7 +16,7 @@ class UserRegistered(Event):
     slug: str
 
 
-@event("user.logged_in")
+@event("user.logged_in", subject="user_id")
 class UserLoggedIn(Event):
     """E-mail and password were right. `via` is `session` or `jwt`."""
 
@@ -25,7 +24,7 @@ class UserLoggedIn(Event):
     via: str
 
 
-@event("user.profile_updated")
+@event("user.profile_updated", subject="user_id")
 class ProfileUpdated(Event):
     """The named fields of a profile changed."""
 
@@ -33,57 +32,29 @@ class ProfileUpdated(Event):
     fields: list[str]
 
 
-@event("user.password_changed")
+@event("user.password_changed", subject="user_id")
 class PasswordChanged(Event):
     """There is a new password, and every token from before is void. An operator may have set it."""
 
     user_id: UUID
 
 
-@event("user.activated")
+@event("user.activated", subject="user_id")
 class UserActivated(Event):
     """An operator lets the user in again."""
 
     user_id: UUID
 
 
-@event("user.deactivated")
+@event("user.deactivated", subject="user_id")
 class UserDeactivated(Event):
     """An operator shut the user out: password, tokens and keys are void."""
 
     user_id: UUID
 
 
-@event("user.operator_appointed")
+@event("user.operator_appointed", subject="user_id")
 class OperatorAppointed(Event):
     """The user runs the platform from now on."""
 
-    user_id: UUID
-
-
-@event("api_key.created")
-class ApiKeyCreated(Event):
-    """A new key, with what it may do. Its beginning (`prefix`) is what lists show."""
-
-    key_id: UUID
-    user_id: UUID
-    name: str
-    prefix: str
-    scopes: list[str]
-    expires_at: datetime | None
-
-
-@event("api_key.updated")
-class ApiKeyUpdated(Event):
-    """The named fields of a key changed; never its scopes or expiry."""
-
-    key_id: UUID
-    fields: list[str]
-
-
-@event("api_key.revoked")
-class ApiKeyRevoked(Event):
-    """The key is void for ever."""
-
-    key_id: UUID
     user_id: UUID
