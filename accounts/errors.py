@@ -79,3 +79,13 @@ class KeyNotFound(NotFound):
 
 class BadPassword(Invalid):
     default_code = "bad_password"
+
+
+class NotYourAccount(Invalid):
+    """An operator can't shut out, delete or dismiss themselves."""
+
+    default_code = "own_account"
+
+
+class StatusFinal(Conflict):
+    default_code = "account_deleted"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from accounts.events.keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyUpdated
 from accounts.events.people import (
     OperatorAppointed,
+    OperatorDismissed,
     PasswordChanged,
     ProfileUpdated,
     UserActivated,
     UserDeactivated,
+    UserDeleted,
     UserLoggedIn,
     UserRegistered,
+    UserSuspended,
 )
 
 __all__ = [
@@ -18,10 +21,13 @@ __all__ = [
     "ApiKeyRevoked",
     "ApiKeyUpdated",
     "OperatorAppointed",
+    "OperatorDismissed",
     "PasswordChanged",
     "ProfileUpdated",
     "UserActivated",
     "UserDeactivated",
+    "UserDeleted",
     "UserLoggedIn",
     "UserRegistered",
+    "UserSuspended",
 ]

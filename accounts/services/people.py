@@ -1,4 +1,4 @@
-"""Every write to people: registering, logging in, profile, password, letting in and out."""
+"""Every write to people but for their status: registering, logging in, profile, password."""
 
 from __future__ import annotations
 
@@ -13,17 +13,10 @@ from django.db import IntegrityError, transaction
 from accounts.actors import Actor
 from accounts.backends import EmailBackend
 from accounts.emails import BadEmail, check_email, email_key
-from accounts.errors import BadCredentials, BadPassword, EmailTaken, OperatorsOnly, SlugsExhausted
-from accounts.events import (
-    OperatorAppointed,
-    PasswordChanged,
-    ProfileUpdated,
-    UserActivated,
-    UserDeactivated,
-    UserLoggedIn,
-    UserRegistered,
-)
-from accounts.models import Membership, Organization, Role, User, UserStatus
+from accounts.errors import BadCredentials, BadPassword, EmailTaken, SlugsExhausted
+from accounts.events import PasswordChanged, ProfileUpdated, UserLoggedIn, UserRegistered
+from accounts.models import Membership, Organization, Role, User
+from accounts.permissions import check_operator
 from accounts.slugs import slug_candidate, with_suffix
 from common import clock
 from common.errors import Fault, Invalid
@@ -107,48 +100,9 @@ def change_password(*, actor: Actor, current_password: str, new_password: str) -
 
 def set_password(user: User, *, actor: Actor, new_password: str) -> User:
     """An operator sets a user's password, after a call for help. Raises BadPassword."""
-    _check_operator(actor)
+    check_operator(actor)
     _set_password(user, new_password, pointer="/new_password")
     return _save_password(user, actor=actor)
-
-
-@transaction.atomic
-def activate_user(user: User, *, actor: Actor) -> User:
-    """Let a user in again."""
-    _check_operator(actor)
-    user.status, user.is_active = UserStatus.ACTIVE, True
-    user.touch("status", "is_active")
-    publish(UserActivated(user_id=user.id), actor_id=actor.id)
-    return user
-
-
-@transaction.atomic
-def deactivate_user(user: User, *, actor: Actor) -> User:
-    """Shut a user out: log-in, sessions, tokens and keys work no more. Not oneself."""
-    _check_operator(actor)
-    if user.id == actor.id:
-        raise Invalid("You can't shut yourself out.", code="own_account")
-    user.status, user.is_active = UserStatus.SUSPENDED, False
-    user.token_version += 1
-    user.touch("status", "is_active", "token_version")
-    publish(UserDeactivated(user_id=user.id), actor_id=actor.id)
-    return user
-
-
-@transaction.atomic
-def appoint_operator(user: User, *, actor: Actor | None) -> User:
-    """Make a user an operator. Without an actor it is whoever has a shell on the machine."""
-    if actor is not None:
-        _check_operator(actor)
-    user.is_staff = True
-    user.touch("is_staff")
-    publish(OperatorAppointed(user_id=user.id), actor_id=actor.id if actor else None)
-    return user
-
-
-def _check_operator(actor: Actor) -> None:
-    if not actor.is_operator:
-        raise OperatorsOnly("Only an operator may do this.")
 
 
 def _checked_email(email: str) -> str:

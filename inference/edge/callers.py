@@ -35,7 +35,8 @@ MOST_JUNK = 10_000
 UNHEARD = 1.0  # seconds without news after which nothing remembered is used
 HEARD_TYPES = (
     "api_key.updated", "api_key.revoked", "user.activated", "user.deactivated",
-    "user.operator_appointed", "user.password_changed", "user.profile_updated",
+    "user.suspended", "user.deleted", "user.operator_appointed", "user.operator_dismissed",
+    "user.password_changed", "user.profile_updated",
     "model.updated", "model_version.received", "model_version.ready", "model_version.rejected",
     "model_version.updated",
 )  # fmt: skip
