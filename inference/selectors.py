@@ -102,8 +102,11 @@ def _ranges(rows: PredictionQuerySet, actor: Actor, wanted: Wanted) -> list[Pred
             rows = rows.filter(version_id__in=versions.values("id"))
         return [rows.filter(organization_id=id_) for id_ in sorted(actor.organization_ids)]
     model = get_model(actor, wanted.model)
-    if model.organization_id not in actor.organization_ids:
-        rows = rows.filter(user_id=actor.id)  # of a shared model one sees one's own calls
+    owned = model.organization_id in actor.organization_ids
+    # Of a shared model one sees one's own calls.
+    rows = rows.filter(organization_id=model.organization_id) if owned else rows.filter(
+        user_id=actor.id
+    )  # fmt: skip
     versions = ModelVersion.objects.filter(model=model)
     if wanted.version is not None:
         versions = versions.filter(number=wanted.version)
