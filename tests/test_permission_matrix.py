@@ -73,7 +73,7 @@ def test_a_missing_scope_is_named(world: World) -> None:
 def test_every_route_has_a_row() -> None:
     names = dict.fromkeys(
         ("organization", "owner_id", "member", "program", "invitation", "to_stranger", "team",
-         "team_member", "key", "share", "prediction"),
+         "team_member", "key", "share", "prediction", "session"),
         "0198c1a0-0000-7000-8000-000000000000",
     )  # fmt: skip
     resolver = get_resolver()
@@ -96,7 +96,8 @@ def methods(view: Any) -> set[str]:
     """Every method of a REST view; a page is covered by any."""
     if hasattr(view, "cls"):
         return set(view.cls().allowed_methods) - {"OPTIONS", "HEAD"}
-    return {"GET"} if view.__name__ != "logout" else {"POST"}
+    posted = {"logout", "end_session", "end_other_sessions"}
+    return {"POST"} if view.__name__ in posted else {"GET"}
 
 
 CONSOLE = sorted(

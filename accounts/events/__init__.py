@@ -39,6 +39,10 @@ from accounts.events.people import (
     UserRegistered,
     UserSuspended,
 )
+from accounts.events.sessions import (
+    SessionEnded,
+    SessionReuseDetected,
+)
 
 __all__ = [
     "ApiKeyCreated",
@@ -60,6 +64,8 @@ __all__ = [
     "ProfileUpdated",
     "ServiceAccountCreated",
     "ServiceAccountDeleted",
+    "SessionEnded",
+    "SessionReuseDetected",
     "TeamCreated",
     "TeamDeleted",
     "TeamMemberAdded",
