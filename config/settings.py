@@ -123,6 +123,7 @@ elif SLIPWAY_ROLE == "worker":
     DATABASES["default"]["CONN_MAX_AGE"] = 300
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 REDIS_URL = _servers.redis_url
+LIMITS_BACKEND = env.choice("LIMITS_BACKEND", "redis", {"redis", "memory"})
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
