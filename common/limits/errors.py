@@ -14,21 +14,28 @@ WINDOWS = {60: "minute", 3600: "hour", 86_400: "day"}
 class LimitExceeded(Limited):
     """A rate has too few tokens left. `retry_after` is the seconds until it has enough."""
 
-    def __init__(self, standings: Sequence[Standing], wait: float, *, cost: int = 1) -> None:
-        self.standings = tuple(standings)
-        self.violated = [
-            one.rate for one in standings if one.remaining < min(cost, one.rate.capacity)
-        ]
+    def __init__(
+        self, message: str, standings: Sequence[Standing], violated: Sequence[str], wait: float
+    ) -> None:
+        super().__init__(message, retry_after=wait)
+        self.standings = standings
+        self.violated = violated
+
+    @classmethod
+    def of(cls, standings: Sequence[Standing], wait: float, *, cost: int = 1) -> LimitExceeded:
+        """With the rates named that have less than `cost`."""
+        rates = [one.rate for one in standings if one.remaining < min(cost, one.rate.capacity)]
         limits = ", ".join(
-            f"{rate.quota:,} per {WINDOWS.get(rate.window, f'{rate.window} s')}"
-            for rate in self.violated
+            f"{rate.quota:,} per {WINDOWS.get(rate.window, f'{rate.window} s')}" for rate in rates
         )
-        super().__init__(
-            f"That is more than the limit of {limits}. Retry-After says when to come back.",
-            retry_after=wait,
-        )
+        message = f"That is more than the limit of {limits}. Retry-After says when to come back."
+        return cls(message, standings, [rate.name for rate in rates], wait)
+
+    def again(self, wait: float) -> LimitExceeded:
+        """The same refusal a moment later."""
+        return LimitExceeded(self.message, self.standings, self.violated, wait)
 
     @property
     def members(self) -> dict[str, Any]:
         """The policies that were spent, as draft-ietf-httpapi-ratelimit-headers names them."""
-        return {"violated-policies": [rate.name for rate in self.violated]}
+        return {"violated-policies": list(self.violated)}

@@ -47,7 +47,7 @@ class Limiter:
         """
         answer = self.ask(buckets, least=cost, most=cost, strict=strict)
         if not answer.granted:
-            raise LimitExceeded(answer.standings, answer.wait, cost=cost)
+            raise LimitExceeded.of(answer.standings, answer.wait, cost=cost)
         return answer.standings
 
     def lease(self, buckets: Iterable[Bucket], most: int) -> Answer:
