@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.api import key_views, views
+from accounts.api import key_views, limit_views, views
 
 urlpatterns = [
     path("auth/register", views.RegisterView.as_view(), name="auth-register"),
@@ -12,4 +12,6 @@ urlpatterns = [
     path("api-keys", key_views.KeyListView.as_view(), name="api-keys"),
     path("api-keys/<uuid:key_id>", key_views.KeyView.as_view(), name="api-key"),
     path("api-keys/<uuid:key_id>/revoke", key_views.KeyRevokeView.as_view(), name="api-key-revoke"),
+    path("admin/limits", limit_views.LimitListView.as_view(), name="admin-limits"),
+    path("admin/limits/<uuid:policy_id>", limit_views.LimitView.as_view(), name="admin-limit"),
 ]

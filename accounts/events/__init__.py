@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accounts.events.keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyUpdated
+from accounts.events.limits import LimitsChanged
 from accounts.events.people import (
     OperatorAppointed,
     PasswordChanged,
@@ -17,6 +18,7 @@ __all__ = [
     "ApiKeyCreated",
     "ApiKeyRevoked",
     "ApiKeyUpdated",
+    "LimitsChanged",
     "OperatorAppointed",
     "PasswordChanged",
     "ProfileUpdated",

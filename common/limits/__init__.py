@@ -10,11 +10,24 @@ from __future__ import annotations
 from functools import cache
 
 from common.limits.errors import LimitExceeded
+from common.limits.fields import limit_fields
+from common.limits.leases import Lease, Unlimited, lease
 from common.limits.limiter import Limiter
 from common.limits.rates import Bucket, Rate, Standing
 from common.limits.stores import MemoryStore, RedisStore
 
-__all__ = ["Bucket", "LimitExceeded", "Limiter", "Rate", "Standing", "limiter"]
+__all__ = [
+    "Bucket",
+    "Lease",
+    "LimitExceeded",
+    "Limiter",
+    "Rate",
+    "Standing",
+    "Unlimited",
+    "lease",
+    "limit_fields",
+    "limiter",
+]
 
 
 @cache

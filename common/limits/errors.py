@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.errors import Limited
@@ -36,6 +36,6 @@ class LimitExceeded(Limited):
         return LimitExceeded(self.message, self.standings, self.violated, wait)
 
     @property
-    def members(self) -> dict[str, Any]:
+    def members(self) -> Mapping[str, Any]:
         """The policies that were spent, as draft-ietf-httpapi-ratelimit-headers names them."""
         return {"violated-policies": list(self.violated)}
