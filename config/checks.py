@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
 
 
 @register(Tags.security)
@@ -47,7 +48,7 @@ def limits_are_counted_together(**_: Any) -> list[CheckMessage]:
     if settings.LIMITS_BACKEND != "memory" or settings.WEB_WORKERS == 1:
         return []
     return [
-        Warning(
+        Caution(
             f"LIMITS_BACKEND=memory counts limits in each of {settings.WEB_WORKERS} web workers "
             "apart. Set WEB_WORKERS=1, or LIMITS_BACKEND=redis.",
             id="slipway.W001",
