@@ -57,6 +57,9 @@ class LimitPolicyAdmin(BaseAdmin):
     def save_model(self, request: HttpRequest, obj: LimitPolicy, form: Any, change: bool) -> None:
         """Nothing is left to save: the service has written it."""
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing either."""
+
     def delete_model(self, request: HttpRequest, obj: LimitPolicy) -> None:
         services.delete_limit(obj, actor=actor(request))
 
