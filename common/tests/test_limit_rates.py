@@ -30,7 +30,7 @@ def limiter(request: Any) -> Limiter:
 
 
 @pytest.fixture
-def server() -> Iterator[redis.Redis[bytes]]:
+def server() -> Iterator[redis.Redis]:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         yield client
 
@@ -87,7 +87,7 @@ def test_whoever_waits_as_told_is_admitted(limiter: Limiter) -> None:
         limiter.take([bucket])
 
 
-def test_an_idle_bucket_leaves_nothing_behind(server: redis.Redis[bytes]) -> None:
+def test_an_idle_bucket_leaves_nothing_behind(server: redis.Redis) -> None:
     bucket = fresh(Rate("quick", 10, 1))
     Limiter(RedisStore(settings.REDIS_URL), workers=2).take([bucket])
     key = Place.of(bucket, bucket.rates[0]).key
@@ -117,7 +117,7 @@ def test_a_rate_that_can_not_be_counted_exactly_is_refused() -> None:
             Rate("x", quota, window)
 
 
-def test_a_script_that_redis_forgot_is_sent_again(server: redis.Redis[bytes]) -> None:
+def test_a_script_that_redis_forgot_is_sent_again(server: redis.Redis) -> None:
     bucket = fresh(SLOW)
     limiter = Limiter(RedisStore(settings.REDIS_URL), workers=2)
     limiter.take([bucket])
