@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from accounts import scopes as vocabulary
 from accounts.models import ApiKey, Membership, Organization, User
 
 Via = Literal["session", "jwt", "key", "system"]
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +22,9 @@ class Actor:
     """A user, by one credential, with what that credential lets them see and do.
 
     `organization` is where new things go: the personal one, or the key's. `roles` maps every
-    organization the actor can see to their role there.
+    organization the actor can see to their role there. Where `networks` are given the credential
+    works from there alone; where `model_refs` are (`owner/name` in small letters, or an id), for
+    these models alone.
     """
 
     user: User
@@ -27,6 +33,8 @@ class Actor:
     scopes: frozenset[str]
     via: Via
     key_id: UUID | None = None
+    networks: tuple[Network, ...] = ()
+    model_refs: frozenset[str] = frozenset()
 
     @property
     def id(self) -> UUID:
@@ -48,6 +56,15 @@ class Actor:
         """Whether the actor runs this platform. A key of an operator needs `org:admin` for it."""
         return self.user.is_staff and self.has_scope("org:admin")
 
+    @property
+    def is_at_home(self) -> bool:
+        """Whether the actor works in their personal organization, and so for themselves.
+
+        A key of another organization's reaches what that organization has, and nothing that was
+        given to its holder in person.
+        """
+        return self.organization.personal_to_id == self.user.id
+
     def has_scope(self, scope: str) -> bool:
         return scope in self.scopes
 
@@ -57,13 +74,16 @@ class Actor:
 
 
 def actor_for_user(user: User, *, via: Via = "system") -> Actor:
-    """The user with all scopes, in all their organizations. One query."""
-    return _actor(user, user.memberships.select_related("organization"), via)
+    """A person with all scopes, in all their organizations. One query."""
+    actor = _actor(user, _places(user.id), via)
+    if actor is None:
+        raise TypeError("A program, or who is deleted, acts by keys alone.")
+    return actor
 
 
 def actor_by_id(user_id: UUID, *, via: Via) -> Actor | None:
     """The same from an id alone, in one query; None for nobody."""
-    places = list(Membership.objects.filter(user_id=user_id).select_related("organization", "user"))
+    places = list(_places(user_id).select_related("organization", "user"))
     return _actor(places[0].user, places, via) if places else None
 
 
@@ -83,12 +103,22 @@ def actor_for_key(key: ApiKey) -> Actor | None:
         scopes=frozenset(key.scopes) & vocabulary.ALL,
         via="key",
         key_id=key.id,
+        networks=tuple(ip_network(text) for text in key.cidrs),
+        model_refs=frozenset(key.model_refs),
     )
 
 
-def _actor(user: User, places: Iterable[Membership], via: Via) -> Actor:
+def _places(user_id: UUID) -> QuerySet[Membership]:
+    places = Membership.objects.filter(user_id=user_id, organization__deleted_at__isnull=True)
+    return places.select_related("organization")
+
+
+def _actor(user: User, places: Iterable[Membership], via: Via) -> Actor | None:
     found = list(places)
-    personal = next(p.organization for p in found if p.organization.personal_to_id == user.id)
+    at_home = (p.organization for p in found if p.organization.personal_to_id == user.id)
+    personal = next(at_home, None)
+    if personal is None:
+        return None
     # Saves a query where the user's slug is asked for.
     personal.personal_to = user
     return Actor(

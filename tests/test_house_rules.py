@@ -214,7 +214,7 @@ def test_every_event_is_documented() -> None:
     from common.events import types
 
     for name in OURS:
-        if (ROOT / name / "events.py").exists():
+        if (ROOT / name / "events.py").exists() or (ROOT / name / "events").exists():
             __import__(f"{name}.events")
     documented = re.findall(
         r"^\| `([a-z_.]+)`", (ROOT / "docs/events.md").read_text(), re.MULTILINE

@@ -11,10 +11,11 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import selectors, services
+from accounts import services
 from accounts.api import actor
 from accounts.api.limit_serializers import LimitInput, LimitOutput, LimitUpdateInput
 from accounts.models import LimitPolicy
+from accounts.selectors.limits import get_limit, list_limits
 from common.api.conditional import ConditionalMixin
 
 
@@ -28,7 +29,7 @@ class LimitListView(ConditionalMixin, GenericAPIView[Any]):
     @extend_schema(responses=LimitOutput(many=True), operation_id="admin_limits_list")
     def get(self, request: Request) -> Response:
         """List rate limits, newest first. Whom none is for has the built-in ones."""
-        rows = self.paginate_queryset(selectors.list_limits(actor(request)))
+        rows = self.paginate_queryset(list_limits(actor(request)))
         return self.get_paginated_response(LimitOutput(rows, many=True).data)
 
     @extend_schema(
@@ -55,7 +56,7 @@ class LimitView(ConditionalMixin, GenericAPIView[Any]):
     @extend_schema(responses=LimitOutput, operation_id="admin_limits_get")
     def get(self, request: Request, policy_id: UUID) -> Response:
         """A rate limit."""
-        return Response(LimitOutput(selectors.get_limit(actor(request), policy_id)).data)
+        return Response(LimitOutput(get_limit(actor(request), policy_id)).data)
 
     @extend_schema(
         request=LimitUpdateInput, responses=LimitOutput, operation_id="admin_limits_partial_update"
@@ -64,7 +65,7 @@ class LimitView(ConditionalMixin, GenericAPIView[Any]):
         """Change the rates; what is absent stays. It holds everywhere within a second."""
         form = LimitUpdateInput(data=request.data)
         form.is_valid(raise_exception=True)
-        policy = selectors.get_limit(actor(request), policy_id)
+        policy = get_limit(actor(request), policy_id)
         policy = services.update_limit(policy, form.validated_data, actor=actor(request))
         return Response(LimitOutput(policy).data)
 
@@ -81,6 +82,6 @@ class LimitView(ConditionalMixin, GenericAPIView[Any]):
     )
     def delete(self, request: Request, policy_id: UUID) -> Response:
         """Delete a rate limit: the default of its kind holds then."""
-        policy = selectors.get_limit(actor(request), policy_id)
+        policy = get_limit(actor(request), policy_id)
         services.delete_limit(policy, actor=actor(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

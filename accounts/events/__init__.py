@@ -2,28 +2,76 @@
 
 from __future__ import annotations
 
-from accounts.events.keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyUpdated
+from accounts.events.keys import (
+    ApiKeyCreated,
+    ApiKeyLeaked,
+    ApiKeyRevoked,
+    ApiKeyRolled,
+    ApiKeyUpdated,
+)
 from accounts.events.limits import LimitsChanged
+from accounts.events.organizations import (
+    InvitationClosed,
+    InvitationCreated,
+    MemberJoined,
+    MemberRemoved,
+    MemberRoleChanged,
+    OrganizationCreated,
+    OrganizationDeleted,
+    OrganizationUpdated,
+    ServiceAccountCreated,
+    ServiceAccountDeleted,
+    TeamCreated,
+    TeamDeleted,
+    TeamMemberAdded,
+    TeamMemberRemoved,
+    TeamMemberRoleChanged,
+    TeamUpdated,
+)
 from accounts.events.people import (
     OperatorAppointed,
+    OperatorDismissed,
     PasswordChanged,
     ProfileUpdated,
     UserActivated,
     UserDeactivated,
+    UserDeleted,
     UserLoggedIn,
     UserRegistered,
+    UserSuspended,
 )
 
 __all__ = [
     "ApiKeyCreated",
+    "ApiKeyLeaked",
     "ApiKeyRevoked",
+    "ApiKeyRolled",
     "ApiKeyUpdated",
+    "InvitationClosed",
+    "InvitationCreated",
     "LimitsChanged",
+    "MemberJoined",
+    "MemberRemoved",
+    "MemberRoleChanged",
     "OperatorAppointed",
+    "OperatorDismissed",
+    "OrganizationCreated",
+    "OrganizationDeleted",
+    "OrganizationUpdated",
     "PasswordChanged",
     "ProfileUpdated",
+    "ServiceAccountCreated",
+    "ServiceAccountDeleted",
+    "TeamCreated",
+    "TeamDeleted",
+    "TeamMemberAdded",
+    "TeamMemberRemoved",
+    "TeamMemberRoleChanged",
+    "TeamUpdated",
     "UserActivated",
     "UserDeactivated",
+    "UserDeleted",
     "UserLoggedIn",
     "UserRegistered",
+    "UserSuspended",
 ]

@@ -46,15 +46,38 @@ class UserActivated(Event):
     user_id: UUID
 
 
-@event("user.deactivated", subject="user_id")
-class UserDeactivated(Event):
-    """An operator shut the user out: password, tokens and keys are void."""
+@event("user.suspended", subject="user_id")
+class UserSuspended(Event):
+    """An operator shut the user out for the time being: password, tokens and keys do nothing."""
 
     user_id: UUID
+    reason: str
+
+
+@event("user.deactivated", subject="user_id")
+class UserDeactivated(Event):
+    """The account is closed, by its owner or an operator: password, tokens and keys do nothing."""
+
+    user_id: UUID
+
+
+@event("user.deleted", subject="user_id")
+class UserDeleted(Event):
+    """The account is gone for good, and so is its personal organization."""
+
+    user_id: UUID
+    organization_id: UUID | None
 
 
 @event("user.operator_appointed", subject="user_id")
 class OperatorAppointed(Event):
     """The user runs the platform from now on."""
+
+    user_id: UUID
+
+
+@event("user.operator_dismissed", subject="user_id")
+class OperatorDismissed(Event):
+    """The user runs the platform no more."""
 
     user_id: UUID

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from accounts.models.keys import ApiKey, ApiKeyQuerySet
 from accounts.models.limits import LimitKind, LimitPolicy
-from accounts.models.organizations import Membership, Organization, Role
-from accounts.models.people import User, UserManager, UserStatus
+from accounts.models.organizations import (
+    Invitation,
+    InvitationQuerySet,
+    Membership,
+    Organization,
+    OrganizationQuerySet,
+    Role,
+    Team,
+    TeamMembership,
+    TeamQuerySet,
+)
+from accounts.models.people import StatusChange, User, UserManager, UserStatus
 
 __all__ = [
     "ApiKey",
     "ApiKeyQuerySet",
+    "Invitation",
+    "InvitationQuerySet",
     "LimitKind",
     "LimitPolicy",
     "Membership",
     "Organization",
+    "OrganizationQuerySet",
     "Role",
+    "StatusChange",
+    "Team",
+    "TeamMembership",
+    "TeamQuerySet",
     "User",
     "UserManager",
     "UserStatus",

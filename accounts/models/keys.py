@@ -52,6 +52,12 @@ class ApiKey(Record):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
+    # Both empty: no restriction. References are `owner/name` in small letters, or a model's id.
+    model_refs = ArrayField(models.CharField(max_length=130), default=list, blank=True)
+    cidrs = ArrayField(models.CharField(max_length=43), default=list, blank=True)
+    rolled_from = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, related_name="+", null=True, blank=True
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 

@@ -13,7 +13,10 @@ from common.models import Record
 
 
 class UserStatus(models.TextChoices):
-    """Where an account stands. `is_active` says whether its credentials work."""
+    """Where an account stands; docs/guides/accounts.md says what each means for its credentials.
+
+    `is_active` says whether they work. From `deleted` there is no way back.
+    """
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -37,6 +40,14 @@ class User(Record, AbstractBaseUser):
     status = models.CharField(max_length=12, choices=UserStatus.choices, default=UserStatus.ACTIVE)
     is_active = models.BooleanField(default=True, help_text="Whether the credentials work.")
     is_staff = models.BooleanField("operator", default=False)
+    service_of = models.ForeignKey(
+        "accounts.Organization",
+        on_delete=models.PROTECT,
+        related_name="service_accounts",
+        null=True,
+        blank=True,
+        help_text="Set where this is no person but a program of an organization's.",
+    )
     # Tokens carry it: counting up ends every token that was issued before.
     token_version = models.PositiveIntegerField(default=0, editable=False)
 
@@ -58,6 +69,10 @@ class User(Record, AbstractBaseUser):
                 condition=Q(status__in=UserStatus.values), name="user_status_known"
             ),
             models.CheckConstraint(condition=~Q(email_key=""), name="user_has_email"),
+            models.CheckConstraint(
+                condition=Q(service_of__isnull=True) | Q(is_staff=False, password__startswith="!"),  # noqa: S106  Django's "unusable"
+                name="user_service_has_no_password",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -65,8 +80,8 @@ class User(Record, AbstractBaseUser):
 
     @property
     def slug(self) -> str:
-        """The personal organization's slug; wants `personal_organization` selected."""
-        return self.personal_organization.slug
+        """The personal organization's slug, which wants to be selected; "" of a program."""
+        return "" if self.service_of_id else self.personal_organization.slug
 
     def get_short_name(self) -> str:
         return self.full_name or self.email
@@ -80,3 +95,19 @@ class User(Record, AbstractBaseUser):
 
     def has_module_perms(self, app_label: str) -> bool:
         return self.is_active and self.is_staff
+
+
+class StatusChange(Record):
+    """One step of an account's life: who moved it from where to where, and why."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="status_changes")
+    before = models.CharField(max_length=12, choices=UserStatus.choices)
+    after = models.CharField(max_length=12, choices=UserStatus.choices)
+    actor_id = models.UUIDField(null=True, blank=True, help_text="Empty for the system itself.")
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.before} to {self.after}"

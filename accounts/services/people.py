@@ -1,8 +1,7 @@
-"""Every write to people: registering, logging in, profile, password, letting in and out."""
+"""Every write to people but for their status: registering, logging in, profile, password."""
 
 from __future__ import annotations
 
-import secrets
 import unicodedata
 from typing import Literal
 
@@ -12,24 +11,16 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
 from accounts.backends import EmailBackend
-from accounts.emails import BadEmail, check_email, email_key
-from accounts.errors import BadCredentials, BadPassword, EmailTaken, OperatorsOnly, SlugsExhausted
-from accounts.events import (
-    OperatorAppointed,
-    PasswordChanged,
-    ProfileUpdated,
-    UserActivated,
-    UserDeactivated,
-    UserLoggedIn,
-    UserRegistered,
-)
-from accounts.models import Membership, Organization, Role, User, UserStatus
-from accounts.slugs import slug_candidate, with_suffix
+from accounts.emails import checked_email, email_key
+from accounts.errors import BadCredentials, BadPassword, EmailTaken
+from accounts.events import PasswordChanged, ProfileUpdated, UserLoggedIn, UserRegistered
+from accounts.models import Membership, Organization, Role, User
+from accounts.permissions import check_operator
+from accounts.services.organizations import make_organization
+from accounts.slugs import slug_candidate
 from common import clock
-from common.errors import Fault, Invalid
+from common.errors import Fault
 from common.events import publish
-
-SLUG_TRIES = 8
 
 
 def register_user(*, email: str, password: str, full_name: str = "") -> User:
@@ -38,7 +29,7 @@ def register_user(*, email: str, password: str, full_name: str = "") -> User:
     Raises EmailTaken, Invalid for what is no address, BadPassword, and Unavailable while too many
     passwords are being hashed.
     """
-    address = _checked_email(email)
+    address = checked_email(email)
     user = User(email=address, email_key=email_key(address), full_name=full_name.strip())
     if User.objects.filter(email_key=user.email_key).exists():
         raise _taken()
@@ -107,56 +98,9 @@ def change_password(*, actor: Actor, current_password: str, new_password: str) -
 
 def set_password(user: User, *, actor: Actor, new_password: str) -> User:
     """An operator sets a user's password, after a call for help. Raises BadPassword."""
-    _check_operator(actor)
+    check_operator(actor)
     _set_password(user, new_password, pointer="/new_password")
     return _save_password(user, actor=actor)
-
-
-@transaction.atomic
-def activate_user(user: User, *, actor: Actor) -> User:
-    """Let a user in again."""
-    _check_operator(actor)
-    user.status, user.is_active = UserStatus.ACTIVE, True
-    user.touch("status", "is_active")
-    publish(UserActivated(user_id=user.id), actor_id=actor.id)
-    return user
-
-
-@transaction.atomic
-def deactivate_user(user: User, *, actor: Actor) -> User:
-    """Shut a user out: log-in, sessions, tokens and keys work no more. Not oneself."""
-    _check_operator(actor)
-    if user.id == actor.id:
-        raise Invalid("You can't shut yourself out.", code="own_account")
-    user.status, user.is_active = UserStatus.SUSPENDED, False
-    user.token_version += 1
-    user.touch("status", "is_active", "token_version")
-    publish(UserDeactivated(user_id=user.id), actor_id=actor.id)
-    return user
-
-
-@transaction.atomic
-def appoint_operator(user: User, *, actor: Actor | None) -> User:
-    """Make a user an operator. Without an actor it is whoever has a shell on the machine."""
-    if actor is not None:
-        _check_operator(actor)
-    user.is_staff = True
-    user.touch("is_staff")
-    publish(OperatorAppointed(user_id=user.id), actor_id=actor.id if actor else None)
-    return user
-
-
-def _check_operator(actor: Actor) -> None:
-    if not actor.is_operator:
-        raise OperatorsOnly("Only an operator may do this.")
-
-
-def _checked_email(email: str) -> str:
-    try:
-        return check_email(email)
-    except BadEmail as error:
-        fault = Fault("/email", str(error), "bad_email")
-        raise Invalid(str(error), code="bad_email", errors=[fault]) from None
 
 
 def _taken() -> EmailTaken:
@@ -167,22 +111,9 @@ def _taken() -> EmailTaken:
 def _personal_organization(user: User) -> Organization:
     """The user's own organization, under a slug nobody has."""
     wished = slug_candidate(user.email, user.full_name)
-    slugs = [wished, *(with_suffix(wished, str(number)) for number in range(2, SLUG_TRIES))]
-    taken = set(Organization.objects.filter(slug__in=slugs).values_list("slug", flat=True))
-    slug = next((slug for slug in slugs if slug not in taken), "")
-    for _ in range(SLUG_TRIES):
-        slug = slug or with_suffix(wished, secrets.token_hex(4))
-        try:
-            with transaction.atomic():
-                organization = Organization.objects.create(
-                    slug=slug, name=user.full_name or slug, personal_to=user
-                )
-        except IntegrityError:  # somebody took it in this very moment
-            slug = ""
-            continue
-        Membership.objects.create(organization=organization, user=user, role=Role.OWNER)
-        return organization
-    raise SlugsExhausted("No free name was found. Try again.", retry_after=1)
+    organization = make_organization(wished, user.full_name, personal_to=user)
+    Membership.objects.create(organization=organization, user=user, role=Role.OWNER)
+    return organization
 
 
 def _normal(password: str) -> str:

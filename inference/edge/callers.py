@@ -27,7 +27,7 @@ from common.heard import Follower
 from common.limits import lease, limiter
 from inference.journal.record import pack_facts
 from inference.serving import Served, served_for
-from registry.selectors import resolve_version
+from registry.selectors import resolve_for_use
 
 TTL = 30.0  # seconds; also how often a key that is in use is noted as used
 JUNK_TTL = 5.0
@@ -36,9 +36,15 @@ MOST_ROUTES = 10_000  # of one caller
 MOST_JUNK = 10_000
 UNHEARD = 1.0  # seconds without news after which nothing remembered is used
 HEARD_TYPES = (
-    "api_key.updated", "api_key.revoked", "user.activated", "user.deactivated",
-    "user.operator_appointed", "user.password_changed", "user.profile_updated",
-    "model.updated", "model_version.received", "model_version.ready", "model_version.rejected",
+    "api_key.updated", "api_key.revoked", "api_key.rolled", "api_key.leaked",
+    "user.activated", "user.deactivated", "user.suspended", "user.deleted",
+    "user.operator_appointed", "user.operator_dismissed",
+    "user.password_changed", "user.profile_updated", "organization.deleted",
+    "organization.member_joined", "organization.member_role_changed",
+    "organization.member_removed", "service_account.deleted", "team.deleted",
+    "team.member_added", "team.member_role_changed", "team.member_removed",
+    "model.updated", "model.shared", "model.share_changed", "model.unshared",
+    "model_version.received", "model_version.ready", "model_version.rejected",
     "model_version.updated", "limits.changed",
 )  # fmt: skip
 
@@ -113,11 +119,11 @@ class Callers:
     def route(self, caller: Caller, path: str, ref: str) -> Route:
         """Find the version a reference leads this caller to, and remember it for the path.
 
-        Raises what `resolve_version` raises.
+        Raises what `resolve_for_use` raises.
         """
         heard = self._heard
         try:
-            route = Route(served_for(resolve_version(caller.actor, ref)), caller)
+            route = Route(served_for(resolve_for_use(caller.actor, ref)), caller)
         finally:
             connections.close_all()
         with self._lock:
@@ -164,16 +170,15 @@ class Callers:
     def _forget(self, type_: str, payload: dict[str, Any]) -> None:
         """Forget what an event may have changed."""
         if type_ == LimitsChanged.type:
-            # Whoever a default is for, or a user whose keys are many: all are read again.
             limits.policies.forget()
-            self.clear()
-            return
         with self._lock:
             self._heard += 1
             if type_.startswith("model"):
                 self._forget_routes(str(payload["name"]).lower())
                 return
             key, user = payload.get("key_id"), payload.get("user_id")
+            if key is None and user is None:  # it is about more than one of them
+                self._known.clear()
             gone = [
                 token
                 for token, caller in self._known.items()

@@ -1,15 +1,15 @@
-"""Reads that span tables or are shaped for a page."""
+"""Who one is, and the keys one may see."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from accounts.actors import Actor
-from accounts.errors import KeyNotFound, LimitNotFound, OperatorsOnly
-from accounts.models import ApiKey, ApiKeyQuerySet, LimitPolicy, Membership, User
+from accounts.errors import KeyNotFound
+from accounts.models import ApiKey, ApiKeyQuerySet, Membership, User
 from accounts.scopes import in_order
 from common import clock
 
@@ -25,21 +25,6 @@ def get_key(actor: Actor, key_id: UUID) -> ApiKey:
     if key is None:
         raise KeyNotFound("There is no such API key.")
     return key
-
-
-def list_limits(actor: Actor) -> QuerySet[LimitPolicy]:
-    """Every rate limit, newest first; OperatorsOnly for anybody else."""
-    if not actor.is_operator:
-        raise OperatorsOnly("Only operators see limits.")
-    return LimitPolicy.objects.all()
-
-
-def get_limit(actor: Actor, policy_id: UUID) -> LimitPolicy:
-    """One rate limit; LimitNotFound where there is none, OperatorsOnly as above."""
-    policy = list_limits(actor).filter(id=policy_id).first()
-    if policy is None:
-        raise LimitNotFound("There is no such limit.")
-    return policy
 
 
 def newest_key_name(actor: Actor, *, scope: str) -> str:
