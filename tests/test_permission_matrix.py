@@ -73,7 +73,7 @@ def test_a_missing_scope_is_named(world: World) -> None:
 def test_every_route_has_a_row() -> None:
     names = dict.fromkeys(
         ("organization", "owner_id", "member", "program", "invitation", "to_stranger", "team",
-         "team_member", "key", "share", "prediction"),
+         "team_member", "key", "share", "prediction", "limit"),
         "0198c1a0-0000-7000-8000-000000000000",
     )  # fmt: skip
     resolver = get_resolver()
