@@ -73,6 +73,16 @@ class SlugsExhausted(Unavailable):
     default_code = "no_free_slug"
 
 
+class LimitExists(Conflict):
+    """A target has one limit policy at most."""
+
+    default_code = "limit_exists"
+
+
+class LimitNotFound(NotFound):
+    default_code = "limit_not_found"
+
+
 class KeyNotFound(NotFound):
     default_code = "api_key_not_found"
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.api import key_views, session_views, team_views, views
+from accounts.api import key_views, limit_views, session_views, team_views, views
 from accounts.api import organization_views as places
 
 urlpatterns = [
@@ -77,4 +77,6 @@ urlpatterns = [
         team_views.TeamMemberView.as_view(),
         name="api-team-member",
     ),
+    path("admin/limits", limit_views.LimitListView.as_view(), name="admin-limits"),
+    path("admin/limits/<uuid:policy_id>", limit_views.LimitView.as_view(), name="admin-limit"),
 ]

@@ -9,6 +9,7 @@ from accounts.events.keys import (
     ApiKeyRolled,
     ApiKeyUpdated,
 )
+from accounts.events.limits import LimitsChanged
 from accounts.events.organizations import (
     InvitationClosed,
     InvitationCreated,
@@ -52,6 +53,7 @@ __all__ = [
     "ApiKeyUpdated",
     "InvitationClosed",
     "InvitationCreated",
+    "LimitsChanged",
     "MemberJoined",
     "MemberRemoved",
     "MemberRoleChanged",

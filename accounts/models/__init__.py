@@ -1,8 +1,9 @@
-"""People, organizations, who belongs where, and API keys."""
+"""People, organizations, who belongs where, API keys and limits."""
 
 from __future__ import annotations
 
 from accounts.models.keys import ApiKey, ApiKeyQuerySet
+from accounts.models.limits import LimitKind, LimitPolicy
 from accounts.models.organizations import (
     Invitation,
     InvitationQuerySet,
@@ -22,6 +23,8 @@ __all__ = [
     "ApiKeyQuerySet",
     "Invitation",
     "InvitationQuerySet",
+    "LimitKind",
+    "LimitPolicy",
     "Membership",
     "Organization",
     "OrganizationQuerySet",

@@ -1,4 +1,4 @@
-"""Reads that span tables or are shaped for a page; `places` has those of organizations."""
+"""Reads that span tables or are shaped for a page; `places` and `limits` have theirs."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from accounts.services.keys import (
     roll_api_key,
     update_api_key,
 )
+from accounts.services.limits import create_limit, delete_limit, update_limit
 from accounts.services.organizations import (
     create_organization,
     delete_organization,
@@ -74,12 +75,14 @@ __all__ = [
     "appoint_operator",
     "change_password",
     "create_api_key",
+    "create_limit",
     "create_organization",
     "create_service_account",
     "create_service_key",
     "create_team",
     "deactivate_user",
     "decline_invitation",
+    "delete_limit",
     "delete_organization",
     "delete_service_account",
     "delete_team",
@@ -111,6 +114,7 @@ __all__ = [
     "suspend_user",
     "sweep_sessions",
     "update_api_key",
+    "update_limit",
     "update_organization",
     "update_profile",
     "update_team",

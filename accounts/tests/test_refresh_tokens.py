@@ -129,7 +129,7 @@ def test_a_copied_token_ends_the_whole_family(
     first = issue_tokens(alice)
     other = issue_tokens(alice)
     second = refresh(anonymous, first.refresh).json()
-    extra = {}
+    extra: dict[str, Any] = {}
     match how:
         case "late":
             clock.advance(timedelta(seconds=11))

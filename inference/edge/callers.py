@@ -18,11 +18,13 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
-from accounts.actors import Actor
+from accounts import limits
 from accounts.api.authentication import Credential, read_credential
 from accounts.errors import BadToken
+from accounts.events import LimitsChanged
 from common import clock
 from common.heard import Follower
+from common.limits import lease, limiter
 from inference.journal.record import pack_facts
 from inference.serving import Served, served_for
 from registry.selectors import resolve_for_use
@@ -44,17 +46,19 @@ HEARD_TYPES = (
     "session.ended", "team.member_added", "team.member_role_changed", "team.member_removed",
     "model.updated", "model.shared", "model.share_changed", "model.unshared",
     "model_version.received", "model_version.ready", "model_version.rejected",
-    "model_version.updated",
+    "model_version.updated", "limits.changed",
 )  # fmt: skip
 
 
 class Route:
     """A path of one caller's: the version it leads to, and the caller as the journal notes them."""
 
-    __slots__ = ("facts", "served")
+    __slots__ = ("facts", "lease", "served")
 
-    def __init__(self, served: Served, actor: Actor) -> None:
+    def __init__(self, served: Served, caller: Caller) -> None:
+        actor = caller.actor
         self.served = served
+        self.lease = caller.lease
         self.facts = pack_facts(
             version_id=served.version_id,
             model_id=served.model_id,
@@ -65,12 +69,16 @@ class Route:
 
 
 class Caller:
-    """A credential that was read, and the routes it has used. `until` is on the monotonic clock."""
+    """A credential that was read, its limits, and the routes it has used.
 
-    __slots__ = ("actor", "routes", "until")
+    `until` is on the monotonic clock.
+    """
+
+    __slots__ = ("actor", "lease", "routes", "until")
 
     def __init__(self, credential: Credential) -> None:
         self.actor = credential.actor
+        self.lease = lease(limiter(), limits.buckets_for(self.actor))
         self.until = time.monotonic() + min(TTL, _seconds_to(credential.ends_at))
         self.routes: dict[str, Route] = {}
 
@@ -96,12 +104,14 @@ class Callers:
         self._heard = 0
         self.follower = Follower(HEARD_TYPES, heard=self._forget, lost=self.clear)
 
-    def known(self, token: str, path: str) -> Route | None:
-        """Where a path led this caller the last time; None where that must be asked again."""
+    def known(self, token: str, path: str, now: float) -> Route | None:
+        """Where a path led this caller the last time; None where that must be asked again.
+
+        `now` is the present moment on the monotonic clock.
+        """
         caller = self._known.get(token)
         if caller is None:
             return None
-        now = time.monotonic()
         if now < caller.until and now < self.follower.looked_at + self._unheard:
             return caller.routes.get(path)
         return None
@@ -120,7 +130,7 @@ class Callers:
         """
         heard = self._heard
         try:
-            route = Route(served_for(resolve_for_use(caller.actor, ref)), caller.actor)
+            route = Route(served_for(resolve_for_use(caller.actor, ref)), caller)
         finally:
             connections.close_all()
         with self._lock:
@@ -166,6 +176,8 @@ class Callers:
 
     def _forget(self, type_: str, payload: dict[str, Any]) -> None:
         """Forget what an event may have changed."""
+        if type_ == LimitsChanged.type:
+            limits.policies.forget()
         with self._lock:
             self._heard += 1
             if type_.startswith("model"):

@@ -24,7 +24,13 @@ from accounts.models import (
     User,
 )
 from accounts.scopes import ALL
-from accounts.services import create_service_account, create_team, invite, issue_tokens
+from accounts.services import (
+    create_limit,
+    create_service_account,
+    create_team,
+    invite,
+    issue_tokens,
+)
 from accounts.tests.factories import make_key, make_user
 from common import clock
 from inference.tests.test_browse_predictions import make_prediction
@@ -149,6 +155,7 @@ def _names(
         "share": shares["view"].id,
         "prediction": prediction.id,
         "session": Session.objects.filter(user=owner).latest("id").id,
+        "limit": create_limit(actor=None, kind="default_key", per_hour=1_000_000).id,
     }
 
 
