@@ -174,6 +174,12 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = {
     "sweep-events": {"task": "common.tasks.sweep_events", "schedule": schedule(5.0)},
+    "seal-events": {
+        "task": "common.tasks.seal_events",
+        "schedule": schedule(1.0),
+        # Where no worker is free, one of them is enough afterwards.
+        "options": {"expires": 5.0},
+    },
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
     "make-partitions": {"task": "inference.tasks.make_partitions", "schedule": schedule(3600.0)},
