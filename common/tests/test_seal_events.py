@@ -163,7 +163,7 @@ def test_the_tail_that_is_not_sealed_yet_is_reported() -> None:
 )
 def test_a_changed_event_is_named(change: str) -> None:
     rows = sealed_events()
-    _sql("UPDATE common_eventrecord SET " + change + " WHERE id = %s", rows[2].id)
+    _sql(f"UPDATE common_eventrecord SET {change} WHERE id = %s", rows[2].id)  # noqa: S608
     assert kinds() == [("changed", rows[2].id)]
 
 
@@ -314,6 +314,6 @@ def _sql(statement: str, *values: Any) -> None:
 
 def _row(event: EventRecord) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT " + COLUMNS + " FROM common_eventrecord e WHERE id = %s", [event.id])
+        cursor.execute(f"SELECT {COLUMNS} FROM common_eventrecord e WHERE id = %s", [event.id])  # noqa: S608
         row: tuple[Any, ...] = cursor.fetchone()
     return row
