@@ -8,6 +8,8 @@ import idna
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from common.errors import Fault, Invalid
+
 MAX_LENGTH = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
 
 
@@ -41,3 +43,12 @@ def check_email(email: str) -> str:
     if len(address) > MAX_LENGTH or len(email_key(address)) > MAX_LENGTH:
         raise BadEmail(f"An e-mail address has at most {MAX_LENGTH} characters.")
     return address
+
+
+def checked_email(email: str) -> str:
+    """The same for services: raises Invalid with a fault at `/email`."""
+    try:
+        return check_email(email)
+    except BadEmail as error:
+        fault = Fault("/email", str(error), "bad_email")
+        raise Invalid(str(error), code="bad_email", errors=[fault]) from None

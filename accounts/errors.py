@@ -89,3 +89,65 @@ class NotYourAccount(Invalid):
 
 class StatusFinal(Conflict):
     default_code = "account_deleted"
+
+
+class OrganizationNotFound(NotFound):
+    default_code = "organization_not_found"
+
+
+class MemberNotFound(NotFound):
+    default_code = "member_not_found"
+
+
+class InvitationNotFound(NotFound):
+    default_code = "invitation_not_found"
+
+
+class TeamNotFound(NotFound):
+    default_code = "team_not_found"
+
+
+class UserNotFound(Invalid):
+    """Nobody of that address has an account that works."""
+
+    default_code = "user_not_found"
+
+
+class AdminsOnly(Denied):
+    """Owners and admins of the organization, or of the team, may do this."""
+
+    default_code = "admins_only"
+
+
+class OwnersOnly(Denied):
+    default_code = "owners_only"
+
+
+class SlugTaken(Conflict):
+    default_code = "slug_taken"
+
+
+class NameTaken(Conflict):
+    default_code = "name_taken"
+
+
+class LastOwner(Conflict):
+    """An organization must not be left without an owner."""
+
+    default_code = "last_owner"
+
+
+class AlreadyMember(Conflict):
+    default_code = "already_member"
+
+
+class InvitationClosedError(Conflict):
+    """The invitation was used, declined, taken back, or is too old."""
+
+    default_code = "invitation_closed"
+
+
+class KeyNotActive(Conflict):
+    """What is revoked or expired can be neither rolled nor changed."""
+
+    default_code = "api_key_not_active"

@@ -37,14 +37,23 @@ def is_slug(text: str) -> bool:
 def slug_candidate(email: str, full_name: str = "") -> str:
     """A slug from the e-mail's local part, else from the name, else `user`. It may be taken."""
     local = email.rpartition("@")[0].partition("+")[0]
-    for text in (local, full_name):
+    return _first_slug(local, full_name) or FALLBACK
+
+
+def slug_from_name(name: str) -> str:
+    """A slug from an organization's name, else `org`. It may be taken."""
+    return _first_slug(name) or "org"
+
+
+def _first_slug(*texts: str) -> str:
+    for text in texts:
         slug = _slugify(text)
         if is_slug(slug):
             return slug
         # A reserved word is a fine slug once something stands behind it.
         if slug and is_slug(f"{slug[: MAX_LENGTH - 3]}-ml"):
             return f"{slug[: MAX_LENGTH - 3]}-ml"
-    return FALLBACK
+    return ""
 
 
 def with_suffix(slug: str, suffix: str) -> str:

@@ -62,7 +62,7 @@ def event(name: str, *, subject: str = "") -> Callable[[E], E]:
         if name in types:
             raise ValueError(f"Two event classes are called {name}.")
         made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-        if subject and subject not in {field.name for field in dataclasses.fields(made)}:
+        if subject and subject not in made.__dataclass_fields__:  # type: ignore[attr-defined]
             raise TypeError(f"{name} has no field {subject}.")
         made.type, made.subject = name, subject
         types[name] = made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +15,20 @@ from rest_framework.response import Response
 
 from accounts import selectors, services
 from accounts.api import actor
-from accounts.api.serializers import KeyInput, KeyOutput, KeyUpdateInput, NewKeyOutput
+from accounts.api.serializers import (
+    KeyInput,
+    KeyOutput,
+    KeyUpdateInput,
+    LeakInput,
+    LeakOutput,
+    NewKeyOutput,
+    RollInput,
+)
+from accounts.api.views import PublicView
 from accounts.models import ApiKey
 from common.api.conditional import ConditionalMixin
 
+MOST_LEAKS = 100
 SCOPES = {
     "get": "account:read",
     "post": "account:write",
@@ -24,6 +36,15 @@ SCOPES = {
     "patch": "account:write",
     "delete": "account:write",
 }
+
+
+def new_key_response(made: services.NewKey) -> Response:
+    """A key that was just made: the one answer where the key itself stands."""
+    return Response(
+        {**KeyOutput(made.row).data, "key": made.secret},
+        status=status.HTTP_201_CREATED,
+        headers={"Location": f"/api/v1/api-keys/{made.row.id}", "Cache-Control": "no-store"},
+    )
 
 
 class KeyListView(ConditionalMixin, GenericAPIView[Any]):
@@ -44,14 +65,8 @@ class KeyListView(ConditionalMixin, GenericAPIView[Any]):
         """Make an API key. The answer is the only place where the key itself ever stands."""
         form = KeyInput(data=request.data)
         form.is_valid(raise_exception=True)
-        made = services.create_api_key(actor=actor(request), **form.validated_data)
-        return Response(
-            {**KeyOutput(made.row).data, "key": made.secret},
-            status=status.HTTP_201_CREATED,
-            headers={
-                "Location": f"/api/v1/api-keys/{made.row.id}",
-                "Cache-Control": "no-store",
-            },
+        return new_key_response(
+            services.create_api_key(actor=actor(request), **form.validated_data)
         )
 
 
@@ -73,7 +88,7 @@ class KeyView(ConditionalMixin, GenericAPIView[Any]):
         request=KeyUpdateInput, responses=KeyOutput, operation_id="api_keys_partial_update"
     )
     def patch(self, request: Request, key_id: UUID) -> Response:
-        """Change name or metadata; what is absent stays. Scopes and expiry are fixed."""
+        """Change any of it; what is absent stays. No key gives another what it lacks itself."""
         form = KeyUpdateInput(data=request.data)
         form.is_valid(raise_exception=True)
         key = services.update_api_key(
@@ -105,3 +120,45 @@ class KeyRevokeView(KeyView):
         """Revoke a key; doing it twice is doing it once."""
         key = services.revoke_api_key(self.key(request, key_id), actor=actor(request))
         return Response(KeyOutput(key).data)
+
+
+class KeyRollView(KeyView):
+    """Changing a key without an interruption."""
+
+    http_method_names = ["post", "options"]
+
+    @extend_schema(request=RollInput, responses={201: NewKeyOutput}, operation_id="api_keys_roll")
+    def post(self, request: Request, key_id: UUID) -> Response:
+        """Make a key like this one; this one works on for `overlap_seconds`, then ends."""
+        form = RollInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        overlap = timedelta(seconds=form.validated_data["overlap_seconds"])
+        key = self.key(request, key_id)
+        return new_key_response(services.roll_api_key(key, actor=actor(request), overlap=overlap))
+
+
+class LeakedKeysView(PublicView):
+    """Keys found in the open, reported by secret scanners or whoever finds one."""
+
+    @extend_schema(
+        request=LeakInput(many=True),
+        responses=LeakOutput(many=True),
+        operation_id="api_keys_leaked",
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        """Report leaked keys, in the form of GitHub's secret scanning partner programme.
+
+        Each key of ours is revoked at once and its owner told; the answer says which were ours.
+        """
+        form = LeakInput(many=True, data=request.data, max_length=MOST_LEAKS)  # type: ignore[call-arg]
+        form.is_valid(raise_exception=True)
+        verdicts = [
+            {
+                "token_hash": sha256(leak["token"].encode()).hexdigest(),
+                "token_type": leak["type"],
+                "label": services.report_leaked_key(leak["token"], found_at=leak["url"]),
+            }
+            for leak in form.validated_data
+        ]
+        return Response(LeakOutput(verdicts, many=True).data)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from accounts import scopes
 from accounts.models import Role, UserStatus
 from accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from accounts.restrictions import MOST
 from common import strict_json
 from common.api.serializers import Input, Output
 from common.errors import Invalid
@@ -176,6 +177,18 @@ class KeyInput(Input):
         required=False, allow_null=True, help_text="When it ends; never, if absent or null."
     )
     metadata = Metadata(required=False, help_text="A JSON object of your own.")
+    models = serializers.ListField(
+        child=PlainText(max_length=130),
+        required=False,
+        max_length=MOST,
+        help_text="Models it is for, by `owner/name`, name or id; every one, if absent or empty.",
+    )
+    cidrs = serializers.ListField(
+        child=PlainText(max_length=43),
+        required=False,
+        max_length=MOST,
+        help_text="Networks it works from, as `192.0.2.0/24`; from everywhere, if absent or empty.",
+    )
 
     def validate_scopes(self, value: list[str]) -> list[str]:
         if len(set(value)) < len(value):
@@ -183,9 +196,50 @@ class KeyInput(Input):
         return value
 
 
-class KeyUpdateInput(Input):
+class KeyUpdateInput(KeyInput):
+    """Any field of a key; what is absent stays."""
+
     name = PlainText(max_length=100, required=False, help_text="To tell it from other keys.")
-    metadata = Metadata(required=False, help_text="A JSON object of your own.")
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(SCOPES),
+        required=False,
+        allow_empty=False,
+        max_length=len(SCOPES),
+        help_text="What it may be used for.",
+    )
+
+
+class RollInput(Input):
+    overlap_seconds = serializers.IntegerField(
+        required=False,
+        default=86_400,
+        min_value=0,
+        max_value=30 * 86_400,
+        help_text="How long the old key works on; at most 30 days. 0 revokes it at once.",
+    )
+
+
+class LeakInput(Input):
+    """One entry of a secret scanner's report."""
+
+    token = PlainText(max_length=1000, help_text="What was found.")
+    type = PlainText(
+        max_length=100, required=False, default="slipway_api_key", help_text="The scanner's word."
+    )
+    url = PlainText(
+        max_length=2000, required=False, allow_blank=True, default="", help_text="Where it was."
+    )
+    source = PlainText(  # type: ignore[assignment]  # a field, which DRF takes off the class
+        max_length=100, required=False, allow_blank=True, default="", help_text="Where from."
+    )
+
+
+class LeakOutput(Output):
+    token_hash = serializers.CharField(help_text="SHA-256 of the token, in hex.")
+    token_type = serializers.CharField(help_text="The type as it was reported.")
+    label = serializers.ChoiceField(  # type: ignore[assignment]  # a field as well
+        ["true_positive", "false_positive"], help_text="Whether it was a key of ours."
+    )
 
 
 class KeyOutput(Output):
@@ -202,7 +256,18 @@ class KeyOutput(Output):
         source="organization.slug", help_text="The slug of the organization it works in."
     )
     user = serializers.UUIDField(source="user_id", help_text="The user it acts for.")
+    models = serializers.ListField(
+        child=serializers.CharField(),
+        source="model_refs",
+        help_text="The models it is for; empty means every one.",
+    )
+    cidrs = serializers.ListField(
+        child=serializers.CharField(), help_text="Networks it works from; empty means everywhere."
+    )
     metadata = serializers.JSONField(help_text="Whatever its owner keeps there.")
+    rolled_from = serializers.UUIDField(
+        source="rolled_from_id", allow_null=True, help_text="The key that this one takes over from."
+    )
     expires_at = serializers.DateTimeField(allow_null=True, help_text="When it ends by itself.")
     revoked_at = serializers.DateTimeField(allow_null=True, help_text="When it was revoked.")
     last_used_at = serializers.DateTimeField(

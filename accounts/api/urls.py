@@ -1,6 +1,7 @@
 from django.urls import path
 
-from accounts.api import key_views, views
+from accounts.api import key_views, team_views, views
+from accounts.api import organization_views as places
 
 urlpatterns = [
     path("auth/register", views.RegisterView.as_view(), name="auth-register"),
@@ -10,6 +11,65 @@ urlpatterns = [
     path("auth/profile", views.ProfileView.as_view(), name="auth-profile"),
     path("auth/change-password", views.ChangePasswordView.as_view(), name="auth-change-password"),
     path("api-keys", key_views.KeyListView.as_view(), name="api-keys"),
+    path("api-keys/leaked", key_views.LeakedKeysView.as_view(), name="api-keys-leaked"),
     path("api-keys/<uuid:key_id>", key_views.KeyView.as_view(), name="api-key"),
     path("api-keys/<uuid:key_id>/revoke", key_views.KeyRevokeView.as_view(), name="api-key-revoke"),
+    path("api-keys/<uuid:key_id>/roll", key_views.KeyRollView.as_view(), name="api-key-roll"),
+    path("organizations", places.OrganizationListView.as_view(), name="api-organizations"),
+    path("organizations/<str:ref>", places.OrganizationView.as_view(), name="api-organization"),
+    path("organizations/<str:ref>/members", places.MemberListView.as_view(), name="api-members"),
+    path(
+        "organizations/<str:ref>/members/<uuid:user_id>",
+        places.MemberView.as_view(),
+        name="api-member",
+    ),
+    path(
+        "organizations/<str:ref>/invitations",
+        places.InvitationListView.as_view(),
+        name="api-invitations",
+    ),
+    path(
+        "organizations/<str:ref>/invitations/<uuid:invitation_id>",
+        places.InvitationView.as_view(),
+        name="api-invitation",
+    ),
+    path(
+        "organizations/<str:ref>/service-accounts",
+        places.ServiceAccountListView.as_view(),
+        name="api-service-accounts",
+    ),
+    path(
+        "organizations/<str:ref>/service-accounts/<uuid:user_id>",
+        places.ServiceAccountView.as_view(),
+        name="api-service-account",
+    ),
+    path(
+        "organizations/<str:ref>/service-accounts/<uuid:user_id>/keys",
+        places.ServiceKeyView.as_view(),
+        name="api-service-keys",
+    ),
+    path("invitations", places.MyInvitationsView.as_view(), name="api-my-invitations"),
+    path("invitations/accept", places.AcceptByTokenView.as_view(), name="api-invitation-token"),
+    path(
+        "invitations/<uuid:invitation_id>/accept",
+        places.AnswerInvitationView.as_view(),
+        name="api-invitation-accept",
+    ),
+    path(
+        "invitations/<uuid:invitation_id>/decline",
+        places.DeclineInvitationView.as_view(),
+        name="api-invitation-decline",
+    ),
+    path("teams", team_views.TeamListView.as_view(), name="api-teams"),
+    path("teams/<uuid:team_id>", team_views.TeamView.as_view(), name="api-team"),
+    path(
+        "teams/<uuid:team_id>/members",
+        team_views.TeamMemberListView.as_view(),
+        name="api-team-members",
+    ),
+    path(
+        "teams/<uuid:team_id>/members/<uuid:user_id>",
+        team_views.TeamMemberView.as_view(),
+        name="api-team-member",
+    ),
 ]

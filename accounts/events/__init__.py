@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
-from accounts.events.keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyUpdated
+from accounts.events.keys import (
+    ApiKeyCreated,
+    ApiKeyLeaked,
+    ApiKeyRevoked,
+    ApiKeyRolled,
+    ApiKeyUpdated,
+)
+from accounts.events.organizations import (
+    InvitationClosed,
+    InvitationCreated,
+    MemberJoined,
+    MemberRemoved,
+    MemberRoleChanged,
+    OrganizationCreated,
+    OrganizationDeleted,
+    OrganizationUpdated,
+    ServiceAccountCreated,
+    ServiceAccountDeleted,
+    TeamCreated,
+    TeamDeleted,
+    TeamMemberAdded,
+    TeamMemberRemoved,
+    TeamMemberRoleChanged,
+    TeamUpdated,
+)
 from accounts.events.people import (
     OperatorAppointed,
     OperatorDismissed,
@@ -18,12 +42,30 @@ from accounts.events.people import (
 
 __all__ = [
     "ApiKeyCreated",
+    "ApiKeyLeaked",
     "ApiKeyRevoked",
+    "ApiKeyRolled",
     "ApiKeyUpdated",
+    "InvitationClosed",
+    "InvitationCreated",
+    "MemberJoined",
+    "MemberRemoved",
+    "MemberRoleChanged",
     "OperatorAppointed",
     "OperatorDismissed",
+    "OrganizationCreated",
+    "OrganizationDeleted",
+    "OrganizationUpdated",
     "PasswordChanged",
     "ProfileUpdated",
+    "ServiceAccountCreated",
+    "ServiceAccountDeleted",
+    "TeamCreated",
+    "TeamDeleted",
+    "TeamMemberAdded",
+    "TeamMemberRemoved",
+    "TeamMemberRoleChanged",
+    "TeamUpdated",
     "UserActivated",
     "UserDeactivated",
     "UserDeleted",

@@ -22,9 +22,10 @@ class ApiKeyCreated(Event):
 
 @event("api_key.updated", subject="key_id")
 class ApiKeyUpdated(Event):
-    """The named fields of a key changed; never its scopes or expiry."""
+    """The named fields of a key changed; its scopes and restrictions may be among them."""
 
     key_id: UUID
+    user_id: UUID
     fields: list[str]
 
 
@@ -34,3 +35,22 @@ class ApiKeyRevoked(Event):
 
     key_id: UUID
     user_id: UUID
+
+
+@event("api_key.rolled", subject="key_id")
+class ApiKeyRolled(Event):
+    """There is a new key like this one, which ends soon."""
+
+    key_id: UUID
+    user_id: UUID
+    new_key_id: UUID
+    ends_at: datetime
+
+
+@event("api_key.leaked", subject="key_id")
+class ApiKeyLeaked(Event):
+    """The key was found in the open and is void for ever. `found_at` is what the finder said."""
+
+    key_id: UUID
+    user_id: UUID
+    found_at: str

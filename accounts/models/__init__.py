@@ -5,6 +5,7 @@ from __future__ import annotations
 from accounts.models.keys import ApiKey, ApiKeyQuerySet
 from accounts.models.organizations import (
     Invitation,
+    InvitationQuerySet,
     Membership,
     Organization,
     OrganizationQuerySet,
@@ -19,6 +20,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyQuerySet",
     "Invitation",
+    "InvitationQuerySet",
     "Membership",
     "Organization",
     "OrganizationQuerySet",

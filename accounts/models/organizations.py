@@ -84,6 +84,17 @@ class Membership(Record):
         return f"{self.role} of {self.organization_id}"
 
 
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def unanswered(self) -> InvitationQuerySet:
+        """Those nobody has closed; some may be too old."""
+        return self.filter(accepted_at=None, declined_at=None, revoked_at=None)
+
+    def open(self) -> InvitationQuerySet:
+        """Those that can be accepted at this moment."""
+        alive = Q(expires_at__gt=clock.now(), organization__deleted_at=None)
+        return self.unanswered().filter(alive)
+
+
 class Invitation(Record):
     """An offer of a place in an organization, sent to an e-mail address."""
 
@@ -101,6 +112,8 @@ class Invitation(Record):
     accepted_at = models.DateTimeField(null=True, blank=True)
     declined_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import unicodedata
 from typing import Literal
 
@@ -12,17 +11,16 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
 from accounts.backends import EmailBackend
-from accounts.emails import BadEmail, check_email, email_key
-from accounts.errors import BadCredentials, BadPassword, EmailTaken, SlugsExhausted
+from accounts.emails import checked_email, email_key
+from accounts.errors import BadCredentials, BadPassword, EmailTaken
 from accounts.events import PasswordChanged, ProfileUpdated, UserLoggedIn, UserRegistered
 from accounts.models import Membership, Organization, Role, User
 from accounts.permissions import check_operator
-from accounts.slugs import slug_candidate, with_suffix
+from accounts.services.organizations import make_organization
+from accounts.slugs import slug_candidate
 from common import clock
-from common.errors import Fault, Invalid
+from common.errors import Fault
 from common.events import publish
-
-SLUG_TRIES = 8
 
 
 def register_user(*, email: str, password: str, full_name: str = "") -> User:
@@ -31,7 +29,7 @@ def register_user(*, email: str, password: str, full_name: str = "") -> User:
     Raises EmailTaken, Invalid for what is no address, BadPassword, and Unavailable while too many
     passwords are being hashed.
     """
-    address = _checked_email(email)
+    address = checked_email(email)
     user = User(email=address, email_key=email_key(address), full_name=full_name.strip())
     if User.objects.filter(email_key=user.email_key).exists():
         raise _taken()
@@ -105,14 +103,6 @@ def set_password(user: User, *, actor: Actor, new_password: str) -> User:
     return _save_password(user, actor=actor)
 
 
-def _checked_email(email: str) -> str:
-    try:
-        return check_email(email)
-    except BadEmail as error:
-        fault = Fault("/email", str(error), "bad_email")
-        raise Invalid(str(error), code="bad_email", errors=[fault]) from None
-
-
 def _taken() -> EmailTaken:
     message = "There is an account with this e-mail address already."
     return EmailTaken(message, errors=[Fault("/email", message, "email_taken")])
@@ -121,22 +111,9 @@ def _taken() -> EmailTaken:
 def _personal_organization(user: User) -> Organization:
     """The user's own organization, under a slug nobody has."""
     wished = slug_candidate(user.email, user.full_name)
-    slugs = [wished, *(with_suffix(wished, str(number)) for number in range(2, SLUG_TRIES))]
-    taken = set(Organization.objects.filter(slug__in=slugs).values_list("slug", flat=True))
-    slug = next((slug for slug in slugs if slug not in taken), "")
-    for _ in range(SLUG_TRIES):
-        slug = slug or with_suffix(wished, secrets.token_hex(4))
-        try:
-            with transaction.atomic():
-                organization = Organization.objects.create(
-                    slug=slug, name=user.full_name or slug, personal_to=user
-                )
-        except IntegrityError:  # somebody took it in this very moment
-            slug = ""
-            continue
-        Membership.objects.create(organization=organization, user=user, role=Role.OWNER)
-        return organization
-    raise SlugsExhausted("No free name was found. Try again.", retry_after=1)
+    organization = make_organization(wished, user.full_name, personal_to=user)
+    Membership.objects.create(organization=organization, user=user, role=Role.OWNER)
+    return organization
 
 
 def _normal(password: str) -> str:

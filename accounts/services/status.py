@@ -21,7 +21,6 @@ from accounts.events import (
     UserSuspended,
 )
 from accounts.models import (
-    ApiKey,
     Membership,
     Organization,
     Role,
@@ -31,6 +30,7 @@ from accounts.models import (
     UserStatus,
 )
 from accounts.permissions import check_operator
+from accounts.services.organizations import revoke_keys
 from common import clock
 from common.errors import Conflict, Invalid
 from common.events import publish
@@ -86,14 +86,11 @@ def delete_user(user: User, *, actor: Actor, reason: str = "") -> User:
     _check_owns_nothing_alone(user)
     if not _move(user, UserStatus.DELETED, actor_id=actor.id, reason=reason):
         return user
-    now = clock.now()
-    ApiKey.objects.filter(user=user, revoked_at__isnull=True).update(revoked_at=now, updated_at=now)
+    revoke_keys(user=user)
     home = Organization.objects.filter(personal_to=user).first()
     if home is not None:
-        ApiKey.objects.filter(organization=home, revoked_at__isnull=True).update(
-            revoked_at=now, updated_at=now
-        )
-        home.name, home.deleted_at = home.slug, now
+        revoke_keys(organization=home)
+        home.name, home.deleted_at = home.slug, clock.now()
         home.touch("name", "deleted_at")
         Membership.objects.filter(organization=home).delete()
     Membership.objects.filter(user=user).delete()

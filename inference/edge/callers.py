@@ -34,9 +34,13 @@ MOST_ROUTES = 10_000  # of one caller
 MOST_JUNK = 10_000
 UNHEARD = 1.0  # seconds without news after which nothing remembered is used
 HEARD_TYPES = (
-    "api_key.updated", "api_key.revoked", "user.activated", "user.deactivated",
-    "user.suspended", "user.deleted", "user.operator_appointed", "user.operator_dismissed",
-    "user.password_changed", "user.profile_updated",
+    "api_key.updated", "api_key.revoked", "api_key.rolled", "api_key.leaked",
+    "user.activated", "user.deactivated", "user.suspended", "user.deleted",
+    "user.operator_appointed", "user.operator_dismissed",
+    "user.password_changed", "user.profile_updated", "organization.deleted",
+    "organization.member_joined", "organization.member_role_changed",
+    "organization.member_removed", "service_account.deleted", "team.deleted",
+    "team.member_added", "team.member_role_changed", "team.member_removed",
     "model.updated", "model_version.received", "model_version.ready", "model_version.rejected",
     "model_version.updated",
 )  # fmt: skip
@@ -160,6 +164,8 @@ class Callers:
                 self._forget_routes(str(payload["name"]).lower())
                 return
             key, user = payload.get("key_id"), payload.get("user_id")
+            if key is None and user is None:  # it is about more than one of them
+                self._known.clear()
             gone = [
                 token
                 for token, caller in self._known.items()

@@ -1,4 +1,4 @@
-"""Reads that span tables or are shaped for a page."""
+"""Who one is, and the keys one may see."""
 
 from __future__ import annotations
 
