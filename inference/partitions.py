@@ -10,6 +10,7 @@ import structlog
 from django.db import DatabaseError, connection, transaction
 
 from common import clock
+from common.ids import least_id
 
 logger = structlog.get_logger(__name__)
 
@@ -21,12 +22,6 @@ LOCK = 0x5051
 # Making a partition waits for readers of the net; it must not keep the journal waiting with it.
 LOCK_TIMEOUT = "2s"
 _known: set[date] = set()
-
-
-def least_id(moment: datetime) -> UUID:
-    """The smallest UUIDv7 that could have been made at this moment (to the millisecond)."""
-    milliseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    return UUID(int=max(0, min(milliseconds, 2**48 - 1)) << 80)
 
 
 def day_of(id_: int) -> date:

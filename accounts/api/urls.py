@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.api import key_views, team_views, views
+from accounts.api import history_views, key_views, team_views, views
 from accounts.api import organization_views as places
 
 urlpatterns = [
@@ -34,6 +34,11 @@ urlpatterns = [
         name="api-invitation",
     ),
     path(
+        "organizations/<str:ref>/audit",
+        history_views.OrganizationAuditView.as_view(),
+        name="api-organization-audit",
+    ),
+    path(
         "organizations/<str:ref>/service-accounts",
         places.ServiceAccountListView.as_view(),
         name="api-service-accounts",
@@ -47,6 +52,12 @@ urlpatterns = [
         "organizations/<str:ref>/service-accounts/<uuid:user_id>/keys",
         places.ServiceKeyView.as_view(),
         name="api-service-keys",
+    ),
+    path("users/me/activity", history_views.ActivityView.as_view(), name="api-activity"),
+    path(
+        "users/me/security-events",
+        history_views.SecurityEventsView.as_view(),
+        name="api-security-events",
     ),
     path("invitations", places.MyInvitationsView.as_view(), name="api-my-invitations"),
     path("invitations/accept", places.AcceptByTokenView.as_view(), name="api-invitation-token"),

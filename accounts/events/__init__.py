@@ -39,6 +39,7 @@ from accounts.events.people import (
     UserRegistered,
     UserSuspended,
 )
+from accounts.events.platform import AuditChainBroken, PartFailing, PartRecovered
 
 __all__ = [
     "ApiKeyCreated",
@@ -46,6 +47,7 @@ __all__ = [
     "ApiKeyRevoked",
     "ApiKeyRolled",
     "ApiKeyUpdated",
+    "AuditChainBroken",
     "InvitationClosed",
     "InvitationCreated",
     "MemberJoined",
@@ -56,6 +58,8 @@ __all__ = [
     "OrganizationCreated",
     "OrganizationDeleted",
     "OrganizationUpdated",
+    "PartFailing",
+    "PartRecovered",
     "PasswordChanged",
     "ProfileUpdated",
     "ServiceAccountCreated",
