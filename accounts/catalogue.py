@@ -148,6 +148,9 @@ ENTRIES: dict[str, Entry] = {
     ),
     "model_version.updated": Entry(done="changed {name}, version {number}: {changed}"),
     "model.updated": Entry(done="changed {name}: {changed}"),
+    "notification.preferences_changed": Entry(
+        done="changed how to be told: {changed}", security=True
+    ),
     # The platform.
     "audit.chain_broken": Entry(
         done="found the audit trail broken in {breaks} places",
@@ -174,15 +177,23 @@ def entry_of(type_: str) -> Entry:
 
 
 def text_of(template: str, payload: Mapping[str, Any]) -> str:
-    """The template filled with an event's fields. One that an old event lacks is a question mark."""
-    return _Words().vformat(template, (), payload)
+    """The template filled with an event's fields; a question mark for what an old event lacks."""
+    return _Words("?").vformat(template, (), payload)
+
+
+def label_of(entry: Entry) -> str:
+    """What people are told of, without the particulars of any one event."""
+    return _Words("…").vformat(next(iter(entry.news.values())), (), {})
 
 
 class _Words(string.Formatter):
     """Reads fields by name alone: no attribute or index of a value is reached."""
 
+    def __init__(self, missing: str) -> None:
+        self._missing = missing
+
     def get_field(self, field_name: str, args: Any, kwargs: Mapping[str, Any]) -> tuple[Any, str]:
         value = kwargs.get(field_name)
         if isinstance(value, list):
             value = ", ".join(str(one) for one in value)
-        return ("?" if value is None or value == "" else value), field_name
+        return (self._missing if value is None or value == "" else value), field_name

@@ -97,6 +97,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "common.http.context.page",
+                "accounts.pages.context.unread",
             ],
         },
     },
@@ -180,6 +181,9 @@ CELERY_BEAT_SCHEDULE = {
         # Where no worker is free, one of them is enough afterwards.
         "options": {"expires": 5.0},
     },
+    "sweep-mails": {"task": "accounts.tasks.sweep_mails", "schedule": schedule(60.0)},
+    "send-digests": {"task": "accounts.tasks.send_digests", "schedule": schedule(900.0)},
+    "check-audit": {"task": "accounts.tasks.check_audit", "schedule": schedule(86_400.0)},
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
     "make-partitions": {"task": "inference.tasks.make_partitions", "schedule": schedule(3600.0)},

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.api import history_views, key_views, team_views, views
+from accounts.api import history_views, key_views, notification_views, team_views, views
 from accounts.api import organization_views as places
 
 urlpatterns = [
@@ -58,6 +58,31 @@ urlpatterns = [
         "users/me/security-events",
         history_views.SecurityEventsView.as_view(),
         name="api-security-events",
+    ),
+    path(
+        "notifications",
+        notification_views.NotificationListView.as_view(),
+        name="api-notifications",
+    ),
+    path(
+        "notifications/read-all",
+        notification_views.ReadAllView.as_view(),
+        name="api-notifications-read-all",
+    ),
+    path(
+        "notifications/preferences",
+        notification_views.PreferencesView.as_view(),
+        name="api-notification-preferences",
+    ),
+    path(
+        "notifications/<uuid:notification_id>/read",
+        notification_views.NotificationReadView.as_view(),
+        name="api-notification-read",
+    ),
+    path(
+        "admin/notifications",
+        notification_views.OperatorNotificationListView.as_view(),
+        name="api-admin-notifications",
     ),
     path("invitations", places.MyInvitationsView.as_view(), name="api-my-invitations"),
     path("invitations/accept", places.AcceptByTokenView.as_view(), name="api-invitation-token"),

@@ -9,6 +9,7 @@ from accounts.events.keys import (
     ApiKeyRolled,
     ApiKeyUpdated,
 )
+from accounts.events.notifications import NotificationPreferencesChanged
 from accounts.events.organizations import (
     InvitationClosed,
     InvitationCreated,
@@ -53,6 +54,7 @@ __all__ = [
     "MemberJoined",
     "MemberRemoved",
     "MemberRoleChanged",
+    "NotificationPreferencesChanged",
     "OperatorAppointed",
     "OperatorDismissed",
     "OrganizationCreated",

@@ -1,8 +1,16 @@
-"""People, organizations, who belongs where, and API keys."""
+"""People, organizations, who belongs where, API keys, and what people are told."""
 
 from __future__ import annotations
 
+from accounts.models.audit import AuditCheck
 from accounts.models.keys import ApiKey, ApiKeyQuerySet
+from accounts.models.notifications import (
+    Digest,
+    DigestChoice,
+    DigestKind,
+    Notification,
+    NotificationChoice,
+)
 from accounts.models.organizations import (
     Invitation,
     InvitationQuerySet,
@@ -19,9 +27,15 @@ from accounts.models.people import StatusChange, User, UserManager, UserStatus
 __all__ = [
     "ApiKey",
     "ApiKeyQuerySet",
+    "AuditCheck",
+    "Digest",
+    "DigestChoice",
+    "DigestKind",
     "Invitation",
     "InvitationQuerySet",
     "Membership",
+    "Notification",
+    "NotificationChoice",
     "Organization",
     "OrganizationQuerySet",
     "Role",

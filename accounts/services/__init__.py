@@ -18,6 +18,13 @@ from accounts.services.keys import (
     roll_api_key,
     update_api_key,
 )
+from accounts.services.notifications import (
+    Channels,
+    mark_all_read,
+    mark_read,
+    notify,
+    set_preferences,
+)
 from accounts.services.organizations import (
     create_organization,
     delete_organization,
@@ -56,6 +63,7 @@ from accounts.services.teams import (
 )
 
 __all__ = [
+    "Channels",
     "NewKey",
     "accept_invitation",
     "activate_user",
@@ -79,6 +87,9 @@ __all__ = [
     "invitation_token",
     "invite",
     "log_in",
+    "mark_all_read",
+    "mark_read",
+    "notify",
     "register_user",
     "remove_member",
     "remove_team_member",
@@ -88,6 +99,7 @@ __all__ = [
     "roll_api_key",
     "set_member_role",
     "set_password",
+    "set_preferences",
     "set_team_member_role",
     "suspend_user",
     "update_api_key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -44,7 +45,7 @@ def test_every_text_names_fields_of_its_event(type_: str) -> None:
     named = {
         name
         for template in (entry.done, *entry.news.values())
-        for _, name, _, _ in catalogue._Words().parse(template)
+        for _, name, _, _ in string.Formatter().parse(template)
         if name
     }
     assert named <= fields
