@@ -1,6 +1,13 @@
 from django.urls import path
 
-from accounts.api import history_views, key_views, notification_views, team_views, views
+from accounts.api import (
+    admin_views,
+    history_views,
+    key_views,
+    notification_views,
+    team_views,
+    views,
+)
 from accounts.api import organization_views as places
 
 urlpatterns = [
@@ -79,6 +86,11 @@ urlpatterns = [
         notification_views.NotificationReadView.as_view(),
         name="api-notification-read",
     ),
+    path("admin/users", admin_views.AccountListView.as_view(), name="api-admin-users"),
+    path("admin/users/bulk", admin_views.BulkView.as_view(), name="api-admin-users-bulk"),
+    path("admin/users/<uuid:user_id>", admin_views.AccountView.as_view(), name="api-admin-user"),
+    path("admin/activity", admin_views.EverybodysActivityView.as_view(), name="api-admin-activity"),
+    path("admin/audit", admin_views.PlatformAuditView.as_view(), name="api-admin-audit"),
     path(
         "admin/notifications",
         notification_views.OperatorNotificationListView.as_view(),

@@ -69,11 +69,15 @@ class CursorPageOutput(Output):
 
 
 def cursor_response(
-    request: Request, output: type[CursorPageOutput], rows: Any, next_cursor: UUID | None
+    request: Request,
+    output: type[CursorPageOutput],
+    rows: Any,
+    next_cursor: UUID | None,
+    **more: Any,
 ) -> Response:
-    """A page of a history, with the address of the next one."""
+    """A page of a history, with the address of the next one, and whatever else it shows."""
     following: str | None = None
     if next_cursor is not None:
         address = request.build_absolute_uri()
         following = replace_query_param(address, "cursor", str(next_cursor))
-    return Response(output({"next": following, "results": rows}).data)
+    return Response(output({"next": following, "results": rows, **more}).data)
