@@ -123,6 +123,11 @@ if SLIPWAY_ROLE == "web":
 elif SLIPWAY_ROLE == "worker":
     DATABASES["default"]["CONN_MAX_AGE"] = 300
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if _servers.owner_url and SLIPWAY_ROLE == "command":
+    # For `migrate`: what serves has no use for the right to change tables.
+    DATABASES["owner"] = env.database(_servers.owner_url)
+    DATABASES["owner"]["OPTIONS"].setdefault("connect_timeout", 2)
+    DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
 REDIS_URL = _servers.redis_url
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
