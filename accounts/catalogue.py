@@ -168,6 +168,10 @@ ENTRIES: dict[str, Entry] = {
     ),
 }
 SECURITY: frozenset[str] = frozenset(type_ for type_, entry in ENTRIES.items() if entry.security)
+# Of these, what its person is told of whatever they chose.
+ALARMS: frozenset[str] = frozenset(
+    type_ for type_, entry in ENTRIES.items() if entry.security and entry.required
+)
 TOLD: dict[str, Entry] = {type_: entry for type_, entry in ENTRIES.items() if entry.news}
 
 

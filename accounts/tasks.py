@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from smtplib import SMTPException
 from uuid import UUID
 
 import structlog
@@ -27,8 +28,12 @@ def send_mail_of(notification_id: UUID) -> None:
 
 @shared_task
 def mail_notification(notification_id: str) -> bool:
-    """Send the e-mail of one notification."""
-    return digests.mail_notification(UUID(notification_id))
+    """Send the e-mail of one notification; the sweeper tries again where no server takes it."""
+    try:
+        return digests.mail_notification(UUID(notification_id))
+    except (SMTPException, OSError) as error:
+        logger.warning("mail_not_sent", notification=notification_id, error=str(error))
+        return False
 
 
 @shared_task
@@ -55,8 +60,12 @@ def send_digests() -> int:
 
 @shared_task
 def mail_digest(user_id: str, kind: str) -> int:
-    """Send one person's digest."""
-    return digests.mail_digest(UUID(user_id), kind)
+    """Send one person's digest; where no server takes it, all waits for the next period."""
+    try:
+        return digests.mail_digest(UUID(user_id), kind)
+    except (SMTPException, OSError) as error:
+        logger.warning("digest_not_sent", user=user_id, kind=kind, error=str(error))
+        return 0
 
 
 @shared_task

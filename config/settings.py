@@ -186,6 +186,12 @@ CELERY_BEAT_SCHEDULE = {
         # Where no worker is free, one of them is enough afterwards.
         "options": {"expires": 5.0},
     },
+    "sample-metrics": {
+        "task": "config.tasks.sample_metrics",
+        "schedule": schedule(60.0),
+        "options": {"expires": 50.0},
+    },
+    "roll-up-metrics": {"task": "config.tasks.roll_up_metrics", "schedule": schedule(600.0)},
     "sweep-mails": {"task": "accounts.tasks.sweep_mails", "schedule": schedule(60.0)},
     "send-digests": {"task": "accounts.tasks.send_digests", "schedule": schedule(900.0)},
     "check-audit": {"task": "accounts.tasks.check_audit", "schedule": schedule(86_400.0)},
@@ -346,6 +352,7 @@ UNFOLD = {
         }
     },
     "SITE_URL": "/",
+    "DASHBOARD_CALLBACK": "config.dashboard.callback",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
 }

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Count, Q, QuerySet, Value
 from django.db.models.fields.json import KT
 from django.db.models.lookups import Exact
 
 from accounts.actors import Actor
-from accounts.catalogue import SECURITY, entry_of, text_of
+from accounts.catalogue import ALARMS, SECURITY, entry_of, text_of
 from accounts.models import Organization, User, UserStatus
 from accounts.permissions import check_admin, check_operator
 from common.ids import least_id
@@ -105,6 +105,12 @@ def history_of(subject_id: UUID, *, organization_id: UUID, wanted: Wanted) -> Hi
     """
     rows = EventRecord.objects.filter(subject_id=subject_id, organization_id=organization_id)
     return _page(list(_newest(rows, wanted)), wanted.limit, addresses=False)
+
+
+def count_alarms(*, since: datetime) -> dict[str, int]:
+    """How often what accounts must be warned of happened on the whole platform, by type."""
+    rows = EventRecord.objects.filter(id__gte=least_id(since), type__in=ALARMS).order_by()
+    return dict(rows.values_list("type").annotate(Count("id")))
 
 
 def _own(actor: Actor, wanted: Wanted, rows: QuerySet[EventRecord]) -> History:

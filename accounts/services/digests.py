@@ -15,6 +15,7 @@ from common import clock
 DIGEST_HOUR = 7  # UTC; digests of a day leave at this hour or later
 MOST_LISTED = 100
 MOST_TRIED = 200  # e-mails that were not sent, a sweep
+GIVE_UP_AFTER = timedelta(days=3)  # what could not be mailed for so long is news no more
 
 
 @transaction.atomic
@@ -43,7 +44,9 @@ def mail_notification(notification_id: UUID) -> bool:
 def unsent(*, older_than: timedelta) -> list[UUID]:
     """Notifications whose e-mail should have left by now: a crash, or no mail server."""
     rows = Notification.objects.to_be_mailed().filter(
-        mail=DigestKind.OFF, created_at__lt=clock.now() - older_than
+        mail=DigestKind.OFF,
+        created_at__lt=clock.now() - older_than,
+        created_at__gt=clock.now() - GIVE_UP_AFTER,
     )
     return list(rows.order_by("id").values_list("id", flat=True)[:MOST_TRIED])
 

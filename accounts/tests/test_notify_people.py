@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import smtplib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -124,18 +123,17 @@ def test_a_registration_is_told_to_operators_who_ask_for_it(olga: User, db: None
 
 
 def test_a_mail_server_that_refuses_is_asked_again(
-    alice: User, mailbox: Mailbox, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+    alice: User, mailbox: Mailbox, clock: FrozenClock
 ) -> None:
     services.create_api_key(actor=actor_for_user(alice), name="robot")
     mailbox.refuses = True
-    with pytest.raises(smtplib.SMTPException):
-        deliver()
+    deliver()
     assert digests.unsent(older_than=tasks.SWEEP_AFTER) == []
     clock.advance(timedelta(minutes=1))
     mailbox.refuses = False
-    monkeypatch.setattr(tasks, "send_mail_of", lambda id_: tasks.mail_notification(str(id_)))
-    assert tasks.sweep_mails() == 1
-    assert tasks.sweep_mails() == 0
+    left = digests.unsent(older_than=tasks.SWEEP_AFTER)
+    assert [tasks.mail_notification(str(id_)) for id_ in left] == [True]
+    assert digests.unsent(older_than=tasks.SWEEP_AFTER) == []
     assert len(mailbox.letters) == 1
 
 
@@ -207,8 +205,7 @@ def test_a_digest_that_fails_comes_whole_in_the_next_period(
     services.create_api_key(actor=actor_for_user(alice), name="robot")
     deliver()
     mailbox.refuses = True
-    with pytest.raises(smtplib.SMTPException):
-        digests.mail_digest(alice.id, "daily")
+    assert tasks.mail_digest(str(alice.id), "daily") == 0
     mailbox.refuses = False
     assert digests.mail_digest(alice.id, "daily") == 0
     clock.advance(timedelta(days=1))

