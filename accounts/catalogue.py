@@ -148,6 +148,20 @@ ENTRIES: dict[str, Entry] = {
     ),
     "model_version.updated": Entry(done="changed {name}, version {number}: {changed}"),
     "model.updated": Entry(done="changed {name}: {changed}"),
+    "model.shared": Entry(
+        done="shared {name} ({permission})",
+        news={"person": "The model {name} is shared with you ({permission})"},
+        email=True,
+    ),
+    "model.share_changed": Entry(
+        done="changed a share of {name} from {before} to {permission}",
+        news={"person": "Your share of {name} is {permission} now"},
+    ),
+    "model.unshared": Entry(
+        done="ended a share of {name}",
+        news={"person": "The model {name} is shared with you no more"},
+    ),
+    # Themselves.
     "notification.preferences_changed": Entry(
         done="changed how to be told: {changed}", security=True
     ),

@@ -22,6 +22,16 @@ def can_edit_key(actor: Actor, key: ApiKey) -> bool:
     )
 
 
+def can_empower_key(actor: Actor, key: ApiKey) -> bool:
+    """Say what it may do, and roll it: one's own, or a service account's one administers.
+
+    Nobody else: whoever holds a key acts as its user, who may have more rights than an admin.
+    """
+    if key.user_id == actor.id:
+        return key.organization_id in actor.organization_ids
+    return bool(key.user.service_of_id) and key.organization_id in actor.administered_ids
+
+
 def check_admin(actor: Actor, organization: Organization) -> None:
     """Raise AdminsOnly for who is neither owner nor admin of the organization."""
     if actor.role_in(organization.id) not in ADMINS:

@@ -147,7 +147,7 @@ def _table(name: str, columns: Sequence[str], secret: Sequence[bool]) -> Table:
 
 
 def _sql(text: str, *parts: sql.Composable) -> sql.Composed:
-    return sql.SQL(text).format(*parts)  # type: ignore[arg-type]  # our own literals
+    return sql.SQL(text).format(*parts)
 
 
 def _user(alias: str) -> str:

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from inference.journal.record import MAX_CODE, MAX_CORRELATION_ID, MAX_REQUEST_ID
+from registry.models import Model
 
 if TYPE_CHECKING:
     from accounts.actors import Actor
@@ -26,8 +27,18 @@ class DoorName(models.IntegerChoices):
 
 class PredictionQuerySet(models.QuerySet["Prediction"]):
     def visible_to(self, actor: Actor) -> PredictionQuerySet:
-        """The predictions of the models the actor may see."""
-        return self.filter(organization_id__in=actor.organization_ids)
+        """Those of the models of the actor's organizations, and the actor's own of any model.
+
+        For finding one; lists ask for one organization or version after the other.
+        """
+        own = Q(organization_id__in=actor.organization_ids) | Q(user_id=actor.id)
+        return self.within(actor).filter(own)
+
+    def within(self, actor: Actor) -> PredictionQuerySet:
+        """Those of the models a key is for, where it is for some alone."""
+        if not actor.model_refs:
+            return self
+        return self.filter(model_id__in=Model.objects.visible_to(actor).values("id"))
 
 
 class Prediction(models.Model):

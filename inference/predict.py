@@ -22,7 +22,7 @@ from inference.journal.writer import journal
 from inference.native import note_failure
 from inference.serving import Ran, Served, served_for
 from registry.refs import ModelRef
-from registry.selectors import resolve_version
+from registry.selectors import resolve_for_use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def predict(
     `body` raises, Invalid with every fault of the input, TooLarge, ModelUnavailable, and
     JournalUnavailable: what can't be noted is not answered.
     """
-    served = served_for(resolve_version(actor, ref))
+    served = served_for(resolve_for_use(actor, ref))
     facts = pack_facts(
         version_id=served.version_id,
         model_id=served.model_id,

@@ -231,7 +231,8 @@ def platform_totals(*, since: datetime) -> PlatformTotals:
             [since, MOST_CODES],
         )
         errors = dict(cursor.fetchall())
-    return PlatformTotals(*(int(sums[name] or 0) for name in "abc"), errors)
+    requests, rows_, failed = (int(sums[name] or 0) for name in "abc")
+    return PlatformTotals(requests, rows_, failed, errors)
 
 
 def moment(milliseconds: int) -> datetime:

@@ -60,7 +60,7 @@ def newest(actor: Actor, wanted: Wanted, limit: int) -> PredictionQuerySet:
 
     A single condition on several organizations would have PostgreSQL sort all of their rows.
     """
-    matching = _matching(Prediction.objects.visible_to(actor), wanted).defer("inputs", "outputs")
+    matching = _matching(Prediction.objects.within(actor), wanted).defer("inputs", "outputs")
     ranges = [part.order_by("-id")[:limit] for part in _ranges(matching, actor, wanted)]
     if not ranges:
         return Prediction.objects.none()
@@ -98,10 +98,15 @@ def _matching(rows: PredictionQuerySet, wanted: Wanted) -> PredictionQuerySet:
 def _ranges(rows: PredictionQuerySet, actor: Actor, wanted: Wanted) -> list[PredictionQuerySet]:
     if not wanted.model:
         if wanted.version is not None:
-            versions = ModelVersion.objects.visible_to(actor).filter(number=wanted.version)
+            versions = ModelVersion.objects.owned_by(actor).filter(number=wanted.version)
             rows = rows.filter(version_id__in=versions.values("id"))
         return [rows.filter(organization_id=id_) for id_ in sorted(actor.organization_ids)]
     model = get_model(actor, wanted.model)
+    owned = model.organization_id in actor.organization_ids
+    # Of a shared model one sees one's own calls.
+    rows = rows.filter(organization_id=model.organization_id) if owned else rows.filter(
+        user_id=actor.id
+    )  # fmt: skip
     versions = ModelVersion.objects.filter(model=model)
     if wanted.version is not None:
         versions = versions.filter(number=wanted.version)

@@ -31,3 +31,27 @@ class BadReference(Invalid):
 
 class BadUpload(Invalid):
     default_code = "bad_upload"
+
+
+class UseDenied(Denied):
+    """A share to look at is none to call or download by."""
+
+    default_code = "use_denied"
+
+
+class ShareDenied(Denied):
+    """Who owns a model says who else gets at it."""
+
+    default_code = "share_denied"
+
+
+class BadShare(Invalid):
+    default_code = "bad_share"
+
+
+class ShareNotFound(NotFound):
+    default_code = "share_not_found"
+
+
+class AlreadyShared(Conflict):
+    default_code = "already_shared"

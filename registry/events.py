@@ -61,3 +61,39 @@ class ModelVersionUpdated(Event):
     name: str
     number: int
     changed: list[str]
+
+
+@event("model.shared", subject="model_id")
+class ModelShared(Event):
+    """A user, a team or (neither set) an address nobody has yet was given a share of a model."""
+
+    model_id: UUID
+    name: str
+    share_id: UUID
+    user_id: UUID | None
+    team_id: UUID | None
+    permission: str
+
+
+@event("model.share_changed", subject="model_id")
+class ModelShareChanged(Event):
+    """A share gives more or less than before."""
+
+    model_id: UUID
+    name: str
+    share_id: UUID
+    user_id: UUID | None
+    team_id: UUID | None
+    before: str
+    permission: str
+
+
+@event("model.unshared", subject="model_id")
+class ModelUnshared(Event):
+    """A share was taken or given back."""
+
+    model_id: UUID
+    name: str
+    share_id: UUID
+    user_id: UUID | None
+    team_id: UUID | None

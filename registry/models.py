@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
 
 from common import clock
 from common.ids import uuid7
@@ -45,8 +45,46 @@ class Runtime(models.TextChoices):
 
 class ModelQuerySet(models.QuerySet["Model"]):
     def visible_to(self, actor: Actor) -> ModelQuerySet:
-        """The models whose existence the actor may know of."""
-        return self.filter(organization_id__in=actor.organization_ids)
+        """The models whose existence the actor may know of, each with what shares `granted`.
+
+        For finding one; lists ask for `owned_by` or `shared_with`, each of which has an index.
+        """
+        shared = ModelShare.objects.reaching(actor).values("model_id")
+        mine = Q(organization_id__in=actor.organization_ids) | Q(id__in=shared)
+        return self.within(actor).filter(mine).with_grant(actor)
+
+    def owned_by(self, actor: Actor) -> ModelQuerySet:
+        """The models of the actor's organizations."""
+        owned = self.within(actor).filter(organization_id__in=actor.organization_ids)
+        return owned.annotate(granted=models.Value(0))
+
+    def shared_with(self, actor: Actor) -> ModelQuerySet:
+        """Other organizations' models that the actor was given a share of, or a team of theirs."""
+        shared = ModelShare.objects.reaching(actor).values("model_id")
+        others = self.within(actor).exclude(organization_id__in=actor.organization_ids)
+        return others.filter(id__in=shared).with_grant(actor)
+
+    def within(self, actor: Actor) -> ModelQuerySet:
+        """Those a key is for, where it is for some alone."""
+        if not actor.model_refs:
+            return self
+        wanted = Q()
+        for ref in actor.model_refs:
+            owner, _, name = ref.rpartition("/")
+            wanted |= Q(organization__slug=owner, lower_name=name) if owner else Q(id=name)
+        return self.named().filter(wanted)
+
+    def named(self, name: str = "") -> ModelQuerySet:
+        """Annotate `lower_name`, which is what the index holds; filter by it where one is given."""
+        lower = self.alias(lower_name=Lower("name"))
+        return lower.filter(lower_name=name.lower()) if name else lower
+
+    def with_grant(self, actor: Actor) -> ModelQuerySet:
+        """Annotate `granted`: the rank of the best share that reaches the actor, 0 for none."""
+        shares: Any = ModelShare.objects.reaching(actor)  # with `rank`, unknown to the type
+        best = shares.filter(model_id=models.OuterRef("pk")).order_by("-rank")
+        rank = models.Subquery(best.values("rank")[:1])
+        return self.annotate(granted=Coalesce(rank, 0))
 
     def with_latest(self) -> ModelQuerySet:
         """Annotate what a list shows of the newest version."""
@@ -100,9 +138,90 @@ class Model(Record):
         return f"{self.organization.slug}/{self.name}"
 
 
+class Permission(models.TextChoices):
+    """What a share gives: seeing figures, calling it as well, changing it as well."""
+
+    VIEW = "view"
+    USE = "use"
+    EDIT = "edit"
+
+
+RANKS = {Permission.VIEW: 1, Permission.USE: 2, Permission.EDIT: 3}
+
+
+class ModelShareQuerySet(models.QuerySet["ModelShare"]):
+    def reaching(self, actor: Actor) -> ModelShareQuerySet:
+        """Those that give the actor something, with `rank`; a team's viewer gets no more than view.
+
+        A key of an organization's reaches what was given to that organization's teams, and nothing
+        that was given to its holder in person.
+        """
+        place = models.FilteredRelation(
+            "team__memberships", condition=Q(team__memberships__user_id=actor.id)
+        )
+        by_team = Q(place__isnull=False, team__deleted_at__isnull=True)
+        if actor.is_at_home:
+            reach = by_team | Q(user_id=actor.id)
+        else:
+            reach = by_team & Q(team__organization_id__in=actor.organization_ids)
+        ranks = [models.When(permission=name, then=rank) for name, rank in RANKS.items()]
+        rank = models.Case(models.When(place__role="viewer", then=1), *ranks)
+        return self.annotate(place=place).filter(reach).annotate(rank=rank)
+
+
+class ModelShare(Record):
+    """A model given to a user, to a team, or to an address nobody has registered yet."""
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="shares")
+    user = models.ForeignKey(
+        "accounts.User", on_delete=models.CASCADE, related_name="+", null=True, blank=True
+    )
+    team = models.ForeignKey(
+        "accounts.Team", on_delete=models.CASCADE, related_name="+", null=True, blank=True
+    )
+    email = models.EmailField("e-mail", max_length=254, blank=True)
+    email_key = models.CharField(max_length=254, blank=True, editable=False)
+    permission = models.CharField(max_length=4, choices=Permission.choices)
+    shared_by = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
+
+    objects = ModelShareQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=False, team__isnull=True, email_key="")
+                | Q(user__isnull=True, team__isnull=False, email_key="")
+                | Q(user__isnull=True, team__isnull=True) & ~Q(email_key=""),
+                name="model_share_with_one",
+            ),
+            models.CheckConstraint(
+                condition=Q(permission__in=Permission.values), name="model_share_permission_known"
+            ),
+            models.UniqueConstraint(fields=["user", "model"], name="model_share_user_once"),
+            models.UniqueConstraint(fields=["team", "model"], name="model_share_team_once"),
+            models.UniqueConstraint(
+                fields=["email_key", "model"],
+                condition=~Q(email_key=""),
+                name="model_share_email_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.permission} of {self.model_id}"
+
+    @property
+    def reaches(self) -> str:
+        """The address or the team's name; wants `user` and `team` selected."""
+        if self.team is not None:
+            return self.team.name
+        return self.user.email if self.user is not None else self.email
+
+
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
-    def visible_to(self, actor: Actor) -> ModelVersionQuerySet:
-        return self.filter(model__organization_id__in=actor.organization_ids)
+    def owned_by(self, actor: Actor) -> ModelVersionQuerySet:
+        """The versions of the models of the actor's organizations."""
+        return self.filter(model_id__in=Model.objects.owned_by(actor).values("id"))
 
     def ready(self) -> ModelVersionQuerySet:
         return self.filter(state=State.READY)

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Q
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
 
 from accounts.actors import Actor
-from registry.errors import ModelArchived, ModelNotFound, VersionNotFound, VersionNotReady
-from registry.models import Model, ModelQuerySet, ModelVersion, ModelVersionQuerySet, State, Status
+from registry.errors import (
+    ModelArchived,
+    ModelNotFound,
+    ShareDenied,
+    ShareNotFound,
+    UseDenied,
+    VersionNotFound,
+    VersionNotReady,
+)
+from registry.models import (
+    Model,
+    ModelQuerySet,
+    ModelShare,
+    ModelVersion,
+    ModelVersionQuerySet,
+    State,
+    Status,
+)
+from registry.permissions import can_share_model, can_use_model
 from registry.refs import ModelRef, parse_ref
 
 
 def list_models(actor: Actor) -> ModelQuerySet:
-    """Every model the actor may see, with what a list shows of its newest version."""
-    return Model.objects.visible_to(actor).select_related("organization").with_latest()
+    """The models of the actor's organizations, with what a list shows of the newest version."""
+    return Model.objects.owned_by(actor).select_related("organization").with_latest()
+
+
+def list_shared(actor: Actor) -> ModelQuerySet:
+    """The models others have shared with the actor, or with a team of theirs."""
+    return Model.objects.shared_with(actor).select_related("organization").with_latest()
 
 
 def get_model(actor: Actor, ref: ModelRef | str) -> Model:
@@ -22,13 +46,13 @@ def get_model(actor: Actor, ref: ModelRef | str) -> Model:
     others the actor can see; there it must be the only one.
     """
     parsed = parse_ref(ref) if isinstance(ref, str) else ref
-    visible = list_models(actor)
+    visible = Model.objects.visible_to(actor).select_related("organization").with_latest()
     if parsed.model_id:
         found = visible.filter(id=parsed.model_id)
     elif parsed.owner:
-        found = visible.filter(organization__slug=parsed.owner, name__iexact=parsed.name)
+        found = visible.named(parsed.name).filter(organization__slug=parsed.owner)
     else:
-        found = visible.filter(name__iexact=parsed.name)
+        found = visible.named(parsed.name)
     rows = list(found[:20])
     own = [row for row in rows if row.organization_id == actor.organization.id]
     if own:
@@ -42,6 +66,32 @@ def get_model(actor: Actor, ref: ModelRef | str) -> Model:
         )
     wanted = f"{parsed.owner}/{parsed.name}" if parsed.owner else parsed.name or parsed.model_id
     raise ModelNotFound(f"There is no model {str(wanted)!r}.")
+
+
+def list_shares(model: Model, *, actor: Actor) -> QuerySet[ModelShare]:
+    """Whom a model is shared with, newest first, for who may share it; else ShareDenied."""
+    if not can_share_model(actor, model):
+        raise ShareDenied(f"Only who owns {model.name} may see whom it is shared with.")
+    return _shares(model)
+
+
+def get_share(model: Model, share_id: UUID, *, actor: Actor) -> ModelShare:
+    """One share, for who may share the model and for whose it is; else ShareNotFound."""
+    found = _shares(model).filter(id=share_id).first()
+    if found is None or not (can_share_model(actor, model) or found.user_id == actor.id):
+        raise ShareNotFound(f"{model.name} has no such share.")
+    found.model = model
+    return found
+
+
+def _shares(model: Model) -> QuerySet[ModelShare]:
+    return ModelShare.objects.filter(model=model).select_related("user", "team", "shared_by")
+
+
+def check_use(actor: Actor, model: Model) -> None:
+    """Raise UseDenied for who may see a model and not call or download it."""
+    if not can_use_model(actor, model):
+        raise UseDenied(f"You may see {model.name}, and not use it.")
 
 
 def list_versions(model: Model) -> ModelVersionQuerySet:
@@ -59,6 +109,15 @@ def get_version(model: Model, number: int) -> ModelVersion:
     return version
 
 
+def resolve_for_use(actor: Actor, ref: ModelRef | str) -> ModelVersion:
+    """The version that answers a call, for who may call it; else UseDenied, and the same as below.
+
+    A call by who may not use the model is refused before it is said whether it would answer.
+    """
+    parsed = parse_ref(ref) if isinstance(ref, str) else ref
+    return _resolve(actor, parsed, for_use=True)
+
+
 def resolve_version(actor: Actor, ref: ModelRef | str) -> ModelVersion:
     """The version that answers a call to this reference.
 
@@ -66,7 +125,13 @@ def resolve_version(actor: Actor, ref: ModelRef | str) -> ModelVersion:
     ModelNotFound, VersionNotFound, VersionNotReady or ModelArchived, each saying what to do.
     """
     parsed = parse_ref(ref) if isinstance(ref, str) else ref
+    return _resolve(actor, parsed, for_use=False)
+
+
+def _resolve(actor: Actor, parsed: ModelRef, *, for_use: bool) -> ModelVersion:
     model = get_model(actor, parsed)
+    if for_use:
+        check_use(actor, model)
     if model.status == Status.ARCHIVED:
         raise ModelArchived(f"{model.name} is archived. Restore it to use it.")
     if parsed.alias:

@@ -142,7 +142,7 @@ def test_the_dashboard_adds_up(busy: None, olga: User, client_for: ClientFor) ->
     assert body["models"] == 1
     assert sum(body["versions"].values()) == 1
     day, week = body["last_day"], body["last_week"]
-    assert day == {"requests": 10, "rows": 20, "failed": 3, "errors": {"overloaded": 3}}
+    assert day == {"requests": 10, "rows": 20, "failed": 3, "codes": {"overloaded": 3}}
     assert (week["requests"], week["failed"]) == (20, 3)
     assert body["audit"]["check"] is None
     assert set(body["queues"]) == {"default", "journal", "models", "webhooks", "bulk"}

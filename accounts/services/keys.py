@@ -14,7 +14,7 @@ from accounts.actors import Actor
 from accounts.errors import KeyDenied, KeyNotActive
 from accounts.events import ApiKeyCreated, ApiKeyLeaked, ApiKeyRevoked, ApiKeyRolled, ApiKeyUpdated
 from accounts.models import ApiKey, Organization, User
-from accounts.permissions import can_edit_key
+from accounts.permissions import can_edit_key, can_empower_key
 from accounts.restrictions import check_wish, clean_cidrs, clean_refs, within_own_key
 from accounts.scopes import DEFAULT_KEY_SCOPES, in_order
 from common import clock
@@ -129,6 +129,7 @@ def update_api_key(key: ApiKey, changes: Mapping[str, Any], *, actor: Actor) -> 
 
 
 def _check_widening(actor: Actor, key: ApiKey, changed: list[str]) -> None:
+    _check_empower(actor, key)
     if key.revoked_at is not None:
         raise KeyNotActive("A revoked key stays as it is.")
     check_wish(key.scopes, key.expires_at if "expires_at" in changed else None)
@@ -140,7 +141,7 @@ def _check_widening(actor: Actor, key: ApiKey, changed: list[str]) -> None:
 @transaction.atomic
 def roll_api_key(key: ApiKey, *, actor: Actor, overlap: timedelta = timedelta(days=1)) -> NewKey:
     """Make a key like this one, which ends after the overlap, at most 30 days; zero is at once."""
-    _check_edit(actor, key)
+    _check_empower(actor, key)
     key = ApiKey.objects.select_for_update(of=("self",)).select_related(
         "user", "organization"
     ).get(id=key.id)  # fmt: skip
@@ -215,3 +216,8 @@ def _revoke(key: ApiKey) -> bool:
 def _check_edit(actor: Actor, key: ApiKey) -> None:
     if not can_edit_key(actor, key):
         raise KeyDenied("This key is somebody else's.")
+
+
+def _check_empower(actor: Actor, key: ApiKey) -> None:
+    if not can_empower_key(actor, key):
+        raise KeyDenied("Only its holder may say what a key may do.")

@@ -124,14 +124,12 @@ def test_a_key_makes_none_that_outlives_it(
     assert sooner.status_code == 201
 
 
-def test_name_and_metadata_can_change_and_nothing_else(client: APIClient, alice: User) -> None:
+def test_name_and_metadata_can_change(client: APIClient, alice: User) -> None:
     made = client.post(URL, {"name": "old", "metadata": {"a": 1}}).json()
     path = f"{URL}/{made['id']}"
     assert client.patch(path, {"name": "new"}).json()["name"] == "new"
     kept = client.put(path, {"name": "newer"}).json()
     assert (kept["name"], kept["metadata"]) == ("newer", {"a": 1})
-    assert client.patch(path, {"scopes": ["org:admin"]}).status_code == 400
-    assert client.patch(path, {"expires_at": None}).status_code == 400
     assert client.patch(path, {}).status_code == 200
     assert EventRecord.objects.filter(type="api_key.updated").count() == 2
 

@@ -67,8 +67,10 @@ class TotalsOutput(Output):
     requests = serializers.IntegerField(help_text="Calls that reached a model.")
     rows = serializers.IntegerField(help_text="Rows in them.")
     failed = serializers.IntegerField(help_text="Calls that were not answered.")
-    errors = serializers.DictField(
-        child=serializers.IntegerField(), help_text="The most frequent codes, with their number."
+    codes = serializers.DictField(
+        source="errors",
+        child=serializers.IntegerField(),
+        help_text="The most frequent error codes, with their number.",
     )
 
 

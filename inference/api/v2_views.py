@@ -32,7 +32,7 @@ from inference.oip.answer import JSON, error_body, message_of, status_of
 from inference.oip.door import Call, infer
 from inference.serving import served_for
 from registry.refs import parse_ref
-from registry.selectors import get_model, list_versions, resolve_version
+from registry.selectors import get_model, list_versions, resolve_for_use, resolve_version
 
 
 def tell(exc: Exception, context: dict[str, Any]) -> Any:
@@ -167,7 +167,7 @@ class InferView(V2View):
     def post(self, request: Request, ref: str) -> HttpResponse:
         """Ask a model, with tensors in JSON or in binary form."""
         who = actor(request)
-        served = served_for(resolve_version(who, ref))
+        served = served_for(resolve_for_use(who, ref))
         facts = pack_facts(
             version_id=served.version_id,
             model_id=served.model_id,

@@ -25,7 +25,7 @@ from common import clock
 from common.heard import Follower
 from inference.journal.record import pack_facts
 from inference.serving import Served, served_for
-from registry.selectors import resolve_version
+from registry.selectors import resolve_for_use
 
 TTL = 30.0  # seconds; also how often a key that is in use is noted as used
 JUNK_TTL = 5.0
@@ -41,7 +41,8 @@ HEARD_TYPES = (
     "organization.member_joined", "organization.member_role_changed",
     "organization.member_removed", "service_account.deleted", "team.deleted",
     "team.member_added", "team.member_role_changed", "team.member_removed",
-    "model.updated", "model_version.received", "model_version.ready", "model_version.rejected",
+    "model.updated", "model.shared", "model.share_changed", "model.unshared",
+    "model_version.received", "model_version.ready", "model_version.rejected",
     "model_version.updated",
 )  # fmt: skip
 
@@ -108,11 +109,11 @@ class Callers:
     def route(self, caller: Caller, path: str, ref: str) -> Route:
         """Find the version a reference leads this caller to, and remember it for the path.
 
-        Raises what `resolve_version` raises.
+        Raises what `resolve_for_use` raises.
         """
         heard = self._heard
         try:
-            route = Route(served_for(resolve_version(caller.actor, ref)), caller.actor)
+            route = Route(served_for(resolve_for_use(caller.actor, ref)), caller.actor)
         finally:
             connections.close_all()
         with self._lock:

@@ -18,7 +18,7 @@ from inference.pages.forms import MAX_FIELDS, PlaygroundForm, features_of
 from inference.predict import Prediction, predict
 from registry.pages.samples import example_body
 from registry.refs import ModelRef
-from registry.selectors import resolve_version
+from registry.selectors import resolve_for_use
 
 TOP_CLASSES = 10
 
@@ -37,7 +37,7 @@ class Bar:
 def playground(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Ask a model by hand."""
     who, ref = actor(request), ModelRef(owner=owner, name=name)
-    version = resolve_version(who, ref)
+    version = resolve_for_use(who, ref)
     signature = version.signature or {}
     form = PlaygroundForm(signature, request.POST or None, initial=_initial(signature, version))
     answer: Prediction | None = None

@@ -13,6 +13,7 @@ from common import strict_json
 from common.api.serializers import Input, Output
 from common.errors import Invalid
 from registry.models import Model, ModelQuerySet, State, Status
+from registry.permissions import permission_of
 from registry.selectors import search_models
 
 STEP_STATES = ["waiting", "running", "done", "failed", "skipped"]
@@ -88,8 +89,14 @@ class ModelOutput(Output):
     latest_runtime = serializers.CharField(
         allow_null=True, help_text="The newest version's runtime."
     )
+    permission = serializers.SerializerMethodField(
+        help_text="What the caller may do: `view`, `use`, `edit` or `own`."
+    )
     created_at = serializers.DateTimeField(help_text="When it was made.")
     updated_at = serializers.DateTimeField(help_text="When it last changed.")
+
+    def get_permission(self, model: Model) -> str:
+        return permission_of(self.context["request"].auth, model)
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -154,7 +161,8 @@ class UploadInput(Input):
         help_text="The model: .pkl, .joblib, .skops or .onnx.",
     )
     name = serializers.CharField(
-        max_length=63, help_text="The model's name. A known name gets its next version."
+        max_length=127,
+        help_text="The model's name, or `owner/name`. A known name gets its next version.",
     )
     description = serializers.CharField(
         required=False, allow_blank=True, max_length=10_000, help_text="Free text."

@@ -46,6 +46,10 @@ class RegistryView(ConditionalMixin, GenericAPIView[Any]):
     def model(self, request: Request, ref: str) -> Model:
         return selectors.get_model(actor(request), ref)
 
+    def shown(self, rows: Any, *, many: bool = False) -> ModelOutput:
+        """Models as this caller sees them."""
+        return ModelOutput(rows, many=many, context=self.get_serializer_context())
+
     def version(self, request: Request, ref: str, number: int) -> ModelVersion:
         return selectors.get_version(self.model(request, ref), number)
 
@@ -64,7 +68,7 @@ class ModelListView(RegistryView):
     def get(self, request: Request) -> Response:
         """List models, newest first."""
         rows = self.paginate_queryset(self.filter_queryset(selectors.list_models(actor(request))))
-        return self.get_paginated_response(ModelOutput(rows, many=True).data)
+        return self.get_paginated_response(self.shown(rows, many=True).data)
 
     @extend_schema(
         request={"multipart/form-data": UploadInput},
@@ -98,7 +102,7 @@ class ModelView(RegistryView):
     @extend_schema(responses=ModelOutput, operation_id="models_get")
     def get(self, request: Request, ref: str) -> Response:
         """A model's details."""
-        return Response(ModelOutput(self.model(request, ref)).data)
+        return Response(self.shown(self.model(request, ref)).data)
 
     @extend_schema(
         request=ModelUpdateInput, responses=ModelOutput, operation_id="models_partial_update"
@@ -110,7 +114,7 @@ class ModelView(RegistryView):
         model = services.update_model(
             self.model(request, ref), form.validated_data, actor=actor(request)
         )
-        return Response(ModelOutput(model).data)
+        return Response(self.shown(model).data)
 
     @extend_schema(request=ModelUpdateInput, responses=ModelOutput, operation_id="models_update")
     def put(self, request: Request, ref: str) -> Response:
@@ -175,4 +179,4 @@ class DownloadView(RegistryView):
     @extend_schema(responses=BINARY, operation_id="models_download")
     def get(self, request: Request, ref: str) -> FileResponse:
         """Download the artifact. The digest is in `ETag`."""
-        return downloads.artifact_response(selectors.resolve_version(actor(request), ref))
+        return downloads.artifact_response(selectors.resolve_for_use(actor(request), ref))

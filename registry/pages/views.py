@@ -124,7 +124,9 @@ def version(request: HttpRequest, owner: str, name: str, number: int) -> HttpRes
 @require_safe
 def download(request: HttpRequest, owner: str, name: str, number: int) -> FileResponse:
     """The file as it was uploaded."""
-    return downloads.artifact_response(_version(request, owner, name, number))
+    found = _version(request, owner, name, number)
+    selectors.check_use(actor(request), found.model)
+    return downloads.artifact_response(found)
 
 
 def version_url(version: ModelVersion) -> str:

@@ -1,4 +1,4 @@
-"""Every write to the registry that a person or program asks for."""
+"""Every write to models and versions that a person or program asks for."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
+from accounts.models import Organization
 from common import clock
 from common.events import publish
 from common.storage import Received
-from registry.errors import BadUpload, EditDenied, ModelArchived
+from registry.errors import BadUpload, EditDenied, ModelArchived, ModelNotFound
 from registry.events import ModelUpdated, ModelVersionReceived, ModelVersionUpdated
 from registry.models import Model, ModelVersion, PipelineJob, Status, waiting_steps
 from registry.permissions import can_edit_model
@@ -79,14 +81,23 @@ def upload_version(received: Received, upload: Upload, *, actor: Actor) -> Model
 
 def _model_for_upload(upload: Upload, actor: Actor) -> Model:
     """The model of that name, locked, so that its versions are numbered one after the other."""
-    name = check_name(upload.name)
-    mine = Model.objects.filter(organization=actor.organization, name__iexact=name)
-    model = mine.select_for_update().first()
+    first, slash, rest = upload.name.partition("/")
+    owner, name = (first, check_name(rest)) if slash else ("", check_name(first))
+    existing = Model.objects.visible_to(actor).named(name).select_for_update(of=("self",))
+    if not owner or owner.lower() == actor.organization.slug:
+        home: Organization | None = actor.organization
+    else:
+        home = Organization.objects.visible_to(actor).filter(slug=owner.lower()).first()
+    mine = existing.filter(organization=home) if home else existing.filter(
+        organization__slug=owner.lower()
+    )  # fmt: skip
+    model = mine.first()
     if model is None:
+        home = _home_for_upload(actor, home, name, owner=owner)
         try:
             with transaction.atomic():
                 return Model.objects.create(
-                    organization=actor.organization,
+                    organization=home,
                     name=name,
                     description=upload.description or "",
                     metadata=dict(upload.metadata or {}),
@@ -94,7 +105,7 @@ def _model_for_upload(upload: Upload, actor: Actor) -> Model:
                     created_by_id=actor.id,
                 )
         except IntegrityError:  # somebody else made it in this very moment
-            model = mine.select_for_update().get()
+            model = mine.get()
     _check_edit(actor, model)
     if model.status == Status.ARCHIVED:
         raise ModelArchived(f"{model.name} is archived. Restore it before adding a version.")
@@ -105,6 +116,19 @@ def _model_for_upload(upload: Upload, actor: Actor) -> Model:
     if given:
         model.touch(*given)
     return model
+
+
+def _home_for_upload(
+    actor: Actor, home: Organization | None, name: str, *, owner: str
+) -> Organization:
+    """Where a new model of this name goes; raises for who may not make one there."""
+    if home is None:
+        raise ModelNotFound(f"There is no model {f'{owner}/{name}'!r}.")
+    if actor.role_in(home.id) not in {"owner", "admin", "member"}:
+        raise EditDenied(f"A viewer of {home.slug} can't make models.")
+    if actor.model_refs and f"{home.slug}/{name.lower()}" not in actor.model_refs:
+        raise EditDenied(f"Your key is for certain models alone, and not for {name}.")
+    return home
 
 
 def _received_steps() -> list[dict[str, Any]]:
@@ -138,6 +162,26 @@ def update_model(model: Model, changes: Mapping[str, Any], *, actor: Actor) -> M
 def archive_model(model: Model, *, actor: Actor) -> Model:
     """Take a model and its versions out of service; nothing is deleted."""
     return update_model(model, {"status": Status.ARCHIVED}, actor=actor)
+
+
+@transaction.atomic
+def archive_models_of(organization_id: UUID) -> int:
+    """Take all of a deleted organization's models out of service; how many there were.
+
+    Pipelines that are under way run to their end: what was acknowledged is kept.
+    """
+    models = list(Model.objects.filter(organization_id=organization_id).exclude(
+        status=Status.ARCHIVED
+    ))  # fmt: skip
+    for model in models:
+        model.status = Status.ARCHIVED
+        model.touch("status")
+        model.versions.update(status=Status.ARCHIVED, updated_at=clock.now())
+        publish(
+            ModelUpdated(model_id=model.id, name=model.name, changed=["status"]),
+            organization_id=organization_id,
+        )
+    return len(models)
 
 
 @transaction.atomic

@@ -1,0 +1,159 @@
+"""The twelve kinds of caller, and a world with one of everything for them to ask about.
+
+`acme` is the owner's organization, `acme/churn` its model. viewer, user and editor have a share of
+it, and are no members of acme; the keys are the owner's, in acme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.test import Client
+
+from accounts.actors import actor_for_user
+from accounts.models import ApiKey, Invitation, Membership, Organization, TeamMembership, User
+from accounts.scopes import ALL
+from accounts.services import create_service_account, create_team, invite
+from accounts.tests.factories import make_key, make_user
+from accounts.tokens import issue_tokens
+from common import clock
+from inference.tests.test_browse_predictions import make_prediction
+from registry.models import Model, ModelShare
+from registry.tests.factories import make_model, make_version
+
+CALLERS = (
+    "anonymous",
+    "stranger",
+    "viewer",
+    "user",
+    "editor",
+    "owner",
+    "admin",
+    "operator",
+    "read_only_key",
+    "other_model_key",
+    "expired_key",
+    "revoked_key",
+)
+READ_SCOPES = sorted(scope for scope in ALL if scope.endswith(":read"))
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One client a caller, and what the paths of the tables may name in braces."""
+
+    clients: dict[str, Client]
+    names: dict[str, Any]
+
+
+def make_world() -> World:
+    """Everybody and everything, in the present database."""
+    people = {
+        name: make_user(f"{name}@example.org", is_staff=name == "operator")
+        for name in ("owner", "stranger", "viewer", "user", "editor", "admin", "operator")
+    }
+    owner = people["owner"]
+    acme = Organization.objects.create(slug="acme", name="Acme")
+    for name in ("owner", "admin"):
+        Membership.objects.create(organization=acme, user=people[name], role=name)
+    models = _models(acme, owner)
+    shares = {
+        name: ModelShare.objects.create(
+            model=models["churn"],
+            user=people[person],
+            permission=name,
+            shared_by=owner,
+        )
+        for name, person in (("view", "viewer"), ("use", "user"), ("edit", "editor"))
+    }
+    clients = {name: _browser(user) for name, user in people.items()}
+    clients["anonymous"] = Client(raise_request_exception=False)
+    clients |= {name: _program(owner, acme, **fields) for name, fields in _keys().items()}
+    return World(clients, _names(owner, acme, people, models, shares))
+
+
+def _models(acme: Organization, owner: User) -> dict[str, Model]:
+    models = {name: make_model(owner, name) for name in ("churn", "other")}
+    for model in models.values():
+        model.organization = acme
+        model.save()
+        make_version(model)
+    return models
+
+
+def _keys() -> dict[str, dict[str, Any]]:
+    now = clock.now()
+    everything = sorted(ALL)
+    return {
+        "read_only_key": {"scopes": READ_SCOPES},
+        "other_model_key": {"scopes": everything, "model_refs": ["acme/other"]},
+        "expired_key": {
+            "scopes": everything,
+            "created_at": now - timedelta(days=2),
+            "expires_at": now - timedelta(days=1),
+        },
+        "revoked_key": {"scopes": everything, "revoked_at": now},
+    }
+
+
+def _browser(user: User) -> Client:
+    """Logged in on pages, and with a token on the API."""
+    token = issue_tokens(user).access
+    client = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {token}"})
+    client.force_login(user)
+    return client
+
+
+def _program(owner: User, acme: Organization, **fields: Any) -> Client:
+    key = make_key(owner, organization=acme, **fields)
+    return Client(raise_request_exception=False, headers={"X-API-Key": key})
+
+
+def _names(
+    owner: User,
+    acme: Organization,
+    people: dict[str, User],
+    models: dict[str, Model],
+    shares: dict[str, ModelShare],
+) -> dict[str, Any]:
+    actor = actor_for_user(owner)
+    make_key(owner, organization=acme, name="target")
+    team = create_team(actor=actor, name="Team", organization=acme)
+    TeamMembership.objects.create(team=team, user=people["user"], role="member")
+    member = make_user("member@example.org")
+    Membership.objects.create(organization=acme, user=member, role="member")
+    program = create_service_account(acme, actor=actor, name="ci")
+    invitation: Invitation = invite(acme, actor=actor, email="new@example.org", role="member")
+    to_stranger = invite(acme, actor=actor, email="stranger@example.org", role="member")
+    prediction = make_prediction(models["churn"].versions.get(), owner)
+    return {
+        "organization": acme.id,
+        "owner_id": owner.id,
+        "member": member.id,
+        "program": program.id,
+        "invitation": invitation.id,
+        "to_stranger": to_stranger.id,
+        "team": team.id,
+        "team_member": people["user"].id,
+        "key": ApiKey.objects.get(name="target").id,
+        "share": shares["view"].id,
+        "prediction": prediction.id,
+    }
+
+
+def send(client: Client, method: str, path: str, body: Any) -> Any:
+    """One request: a JSON body, a form where it is a Form, or none."""
+    ask = getattr(client, method.lower())
+    if isinstance(body, Form):
+        return ask(path, body.fields())
+    return ask(path) if body is None else ask(path, body, content_type="application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A multipart body, made anew for each request: a file can be sent once."""
+
+    fields: Callable[[], dict[str, Any]]

@@ -1,0 +1,63 @@
+"""Models: the registry, sharing, predictions, the V2 protocol."""
+
+from __future__ import annotations
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from tests.matrix.cast import Form
+from tests.matrix.table import Row, columns
+
+
+def _upload() -> dict[str, object]:
+    return {"file": SimpleUploadedFile("m.pkl", b"x"), "name": "new-model"}
+
+
+def _upload_to_acme() -> dict[str, object]:
+    return {"file": SimpleUploadedFile("m.pkl", b"x"), "name": "acme/churn"}
+
+
+UPLOAD = Form(_upload)
+UPLOAD_TO_ACME = Form(_upload_to_acme)
+STATUS = {"status": "deprecated"}
+SHARE = {"email": "somebody@example.org", "permission": "view"}
+# Wrong on purpose: 400 says that the caller got as far as the model.
+ROWS_IN = {"inputs": "wrong"}
+TENSORS: dict[str, list[object]] = {"inputs": []}
+
+ROWS: list[Row] = columns(
+    # anonymous stranger viewer user editor owner admin operator read-only other expired revoked
+    ("GET", "models", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("POST", "models", UPLOAD, "401 202 202 202 202 202 202 202 403 403 401 401"),
+    ("POST", "models", UPLOAD_TO_ACME, "401 404 403 403 202 202 202 404 403 403 401 401"),
+    ("GET", "models/shared-with-me", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("GET", "models/acme/churn", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("PUT", "models/acme/churn", STATUS, "401 404 403 403 200 200 200 404 403 404 401 401"),
+    ("PATCH", "models/acme/churn", STATUS, "401 404 403 403 200 200 200 404 403 404 401 401"),
+    ("DELETE", "models/acme/churn", None, "401 404 403 403 204 204 204 404 403 404 401 401"),
+    ("GET", "models/acme/churn/versions", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("GET", "models/acme/churn/versions/1", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("PUT", "models/acme/churn/versions/1", STATUS, "401 404 403 403 200 200 200 404 403 404 401 401"),
+    ("PATCH", "models/acme/churn/versions/1", STATUS, "401 404 403 403 200 200 200 404 403 404 401 401"),
+    ("GET", "models/acme/churn/download", None, "401 404 403 200 200 200 200 404 200 404 401 401"),
+    ("GET", "models/acme/churn/shares", None, "401 404 403 403 403 200 200 404 200 404 401 401"),
+    ("POST", "models/acme/churn/shares", SHARE, "401 404 403 403 403 201 201 404 403 404 401 401"),
+    # The share is the viewer's.
+    ("GET", "models/acme/churn/shares/{share}", None, "401 404 200 404 404 200 200 404 200 404 401 401"),
+    ("PUT", "models/acme/churn/shares/{share}", {"permission": "edit"}, "401 404 403 404 404 200 200 404 403 404 401 401"),
+    ("PATCH", "models/acme/churn/shares/{share}", {"permission": "edit"}, "401 404 403 404 404 200 200 404 403 404 401 401"),
+    ("DELETE", "models/acme/churn/shares/{share}", None, "401 404 204 404 404 204 204 404 403 404 401 401"),
+    ("POST", "models/acme/churn/predict", ROWS_IN, "401 404 403 400 400 400 400 404 403 404 401 401"),
+    ("GET", "predictions", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("GET", "predictions?model=acme/churn", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("GET", "predictions/{prediction}", None, "401 404 404 404 404 200 200 404 200 404 401 401"),
+    ("GET", "/v2", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/v2/health/live", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/v2/health/ready", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/v2/models", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("GET", "/v2/models/stats", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("POST", "/v2/repository/index", {}, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("GET", "/v2/models/acme%2Fchurn", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("GET", "/v2/models/acme%2Fchurn/ready", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("GET", "/v2/models/acme%2Fchurn/stats", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("POST", "/v2/models/acme%2Fchurn/infer", TENSORS, "401 404 403 400 400 400 400 404 403 404 401 401"),
+)  # fmt: skip

@@ -1,0 +1,37 @@
+"""Pages, and what stands at the root. A program has no session: a page sends it to the log-in."""
+
+from __future__ import annotations
+
+from tests.matrix.cast import Form
+from tests.matrix.table import Row, columns
+
+MODEL = Form(lambda: {"description": "New", "tags": "", "status": "active"})
+
+ROWS: list[Row] = columns(
+    # anonymous stranger viewer user editor owner admin operator read-only other expired revoked
+    ("GET", "/", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/health", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/health/db", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/live", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/ready", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/openapi.json", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/docs", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/redoc", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/docs/errors", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
+    ("GET", "/signup", None, "200 302 302 302 302 302 302 302 200 200 200 200"),
+    ("GET", "/login", None, "200 302 302 302 302 302 302 302 200 200 200 200"),
+    ("POST", "/logout", None, "302 302 302 302 302 302 302 302 302 302 302 302"),
+    ("GET", "/keys", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/keys/{key}/revoke", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("GET", "/profile", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/profile/password", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/models", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/models/upload", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/models/acme/churn", None, "302 404 200 200 200 200 200 404 302 302 302 302"),
+    ("POST", "/models/acme/churn", MODEL, "302 404 403 403 302 302 302 404 302 302 302 302"),
+    ("GET", "/models/acme/churn/versions/1", None, "302 404 200 200 200 200 200 404 302 302 302 302"),
+    ("GET", "/models/acme/churn/versions/1/download", None, "302 404 403 200 200 200 200 404 302 302 302 302"),
+    ("GET", "/models/acme/churn/playground", None, "302 404 403 200 200 200 200 404 302 302 302 302"),
+    ("GET", "/predictions", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/predictions/{prediction}", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+)  # fmt: skip
