@@ -10,6 +10,7 @@ import structlog
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
+from accounts import services
 from accounts.models import DigestKind
 from accounts.services import audit, digests
 
@@ -72,3 +73,9 @@ def mail_digest(user_id: str, kind: str) -> int:
 def check_audit() -> int:
     """Verify the audit trail; returns how many breaks there are."""
     return audit.check_audit().broken
+
+
+@shared_task
+def retain_notifications() -> int:
+    """Drop old notifications; returns how many."""
+    return services.drop_old_notifications()

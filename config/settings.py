@@ -194,6 +194,10 @@ CELERY_BEAT_SCHEDULE = {
     "roll-up-metrics": {"task": "config.tasks.roll_up_metrics", "schedule": schedule(600.0)},
     "sweep-mails": {"task": "accounts.tasks.sweep_mails", "schedule": schedule(60.0)},
     "send-digests": {"task": "accounts.tasks.send_digests", "schedule": schedule(900.0)},
+    "retain-notifications": {
+        "task": "accounts.tasks.retain_notifications",
+        "schedule": schedule(86_400.0),
+    },
     "check-audit": {"task": "accounts.tasks.check_audit", "schedule": schedule(86_400.0)},
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},

@@ -20,6 +20,8 @@ from accounts.services.keys import (
 )
 from accounts.services.notifications import (
     Channels,
+    drop_old_notifications,
+    forget_notifications,
     mark_all_read,
     mark_read,
     notify,
@@ -82,6 +84,8 @@ __all__ = [
     "delete_team",
     "delete_user",
     "dismiss_operator",
+    "drop_old_notifications",
+    "forget_notifications",
     "get_service_account",
     "invitation_by_token",
     "invitation_token",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from accounts.actors import Actor
 from accounts.catalogue import TOLD, Audience, Entry, text_of
 from accounts.events import NotificationPreferencesChanged
 from accounts.models import (
+    Digest,
     DigestChoice,
     DigestKind,
     Membership,
@@ -28,6 +30,7 @@ from common.errors import Fault, Invalid, NotFound
 from common.events import publish
 from common.models import EventRecord
 
+KEEP = timedelta(days=400)
 # Who is of several audiences hears it as the first of these.
 AUDIENCES: tuple[Audience, ...] = ("person", "admins", "operators")
 
@@ -103,6 +106,18 @@ def set_preferences(
             actor_id=actor.id,
             organization_id=actor.organization.id,
         )
+
+
+@transaction.atomic
+def forget_notifications(user_id: UUID) -> None:
+    """Delete what a person who was deleted was told, and how they wanted to be told."""
+    for model in (Notification, NotificationChoice, DigestChoice, Digest):
+        model.objects.filter(user_id=user_id).delete()
+
+
+def drop_old_notifications() -> int:
+    """Delete what is too old to be of use; returns how many."""
+    return Notification.objects.filter(created_at__lt=clock.now() - KEEP).delete()[0]
 
 
 def _audience(row: EventRecord, entry: Entry) -> dict[UUID, Audience]:

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from accounts import services, tasks
 from accounts.actors import actor_for_user
 from accounts.events import PartFailing
-from accounts.models import Digest, Membership, Notification, User
+from accounts.models import Digest, DigestChoice, Membership, Notification, User
 from accounts.services import Channels, digests
 from accounts.tests.mailbox import Mailbox, mail_server
 from accounts.tests.races import race
@@ -69,6 +69,25 @@ def test_who_is_deleted_gets_nothing(alice: User, olga: User, mailbox: Mailbox) 
     services.delete_user(alice, actor=actor_for_user(olga))
     deliver()
     assert mailbox.letters == []
+
+
+def test_what_they_were_told_goes_with_who_is_deleted(alice: User, olga: User) -> None:
+    services.create_api_key(actor=actor_for_user(alice), name="robot")
+    services.set_preferences(actor=actor_for_user(alice), digest="daily")
+    deliver()
+    services.delete_user(alice, actor=actor_for_user(olga))
+    deliver()
+    assert texts(alice) == []
+    assert not DigestChoice.objects.filter(user=alice).exists()
+
+
+def test_old_notifications_go(alice: User, clock: FrozenClock) -> None:
+    services.create_api_key(actor=actor_for_user(alice), name="robot")
+    deliver()
+    clock.advance(timedelta(days=399))
+    assert tasks.retain_notifications() == 0
+    clock.advance(timedelta(days=2))
+    assert tasks.retain_notifications() == 1
 
 
 def test_an_event_that_comes_twice_is_told_once(alice: User, mailbox: Mailbox) -> None:
