@@ -109,6 +109,12 @@ class MemberNotFound(NotFound):
     default_code = "member_not_found"
 
 
+class AccountNotFound(NotFound):
+    """Operators alone are told so."""
+
+    default_code = "account_not_found"
+
+
 class InvitationNotFound(NotFound):
     default_code = "invitation_not_found"
 

@@ -10,6 +10,7 @@ from accounts.events.keys import (
     ApiKeyUpdated,
 )
 from accounts.events.limits import LimitsChanged
+from accounts.events.notifications import NotificationPreferencesChanged
 from accounts.events.organizations import (
     InvitationClosed,
     InvitationCreated,
@@ -40,6 +41,7 @@ from accounts.events.people import (
     UserRegistered,
     UserSuspended,
 )
+from accounts.events.platform import AuditChainBroken, PartFailing, PartRecovered
 from accounts.events.sessions import (
     SessionEnded,
     SessionReuseDetected,
@@ -51,17 +53,21 @@ __all__ = [
     "ApiKeyRevoked",
     "ApiKeyRolled",
     "ApiKeyUpdated",
+    "AuditChainBroken",
     "InvitationClosed",
     "InvitationCreated",
     "LimitsChanged",
     "MemberJoined",
     "MemberRemoved",
     "MemberRoleChanged",
+    "NotificationPreferencesChanged",
     "OperatorAppointed",
     "OperatorDismissed",
     "OrganizationCreated",
     "OrganizationDeleted",
     "OrganizationUpdated",
+    "PartFailing",
+    "PartRecovered",
     "PasswordChanged",
     "ProfileUpdated",
     "ServiceAccountCreated",

@@ -1,9 +1,17 @@
-"""People, organizations, who belongs where, API keys and limits."""
+"""People, organizations, keys, limits, sessions, and what people are told."""
 
 from __future__ import annotations
 
+from accounts.models.audit import AuditCheck
 from accounts.models.keys import ApiKey, ApiKeyQuerySet
 from accounts.models.limits import LimitKind, LimitPolicy
+from accounts.models.notifications import (
+    Digest,
+    DigestChoice,
+    DigestKind,
+    Notification,
+    NotificationChoice,
+)
 from accounts.models.organizations import (
     Invitation,
     InvitationQuerySet,
@@ -21,11 +29,17 @@ from accounts.models.sessions import RefreshToken, Session, SessionKind, Session
 __all__ = [
     "ApiKey",
     "ApiKeyQuerySet",
+    "AuditCheck",
+    "Digest",
+    "DigestChoice",
+    "DigestKind",
     "Invitation",
     "InvitationQuerySet",
     "LimitKind",
     "LimitPolicy",
     "Membership",
+    "Notification",
+    "NotificationChoice",
     "Organization",
     "OrganizationQuerySet",
     "RefreshToken",

@@ -19,6 +19,15 @@ from accounts.services.keys import (
     update_api_key,
 )
 from accounts.services.limits import create_limit, delete_limit, update_limit
+from accounts.services.notifications import (
+    Channels,
+    drop_old_notifications,
+    forget_notifications,
+    mark_all_read,
+    mark_read,
+    notify,
+    set_preferences,
+)
 from accounts.services.organizations import (
     create_organization,
     delete_organization,
@@ -68,6 +77,7 @@ from accounts.services.teams import (
 )
 
 __all__ = [
+    "Channels",
     "NewKey",
     "accept_invitation",
     "activate_user",
@@ -88,17 +98,22 @@ __all__ = [
     "delete_team",
     "delete_user",
     "dismiss_operator",
+    "drop_old_notifications",
     "end_by_refresh_token",
     "end_session",
     "end_sessions",
+    "forget_notifications",
     "get_service_account",
     "invitation_by_token",
     "invitation_token",
     "invite",
     "issue_tokens",
     "log_in",
+    "mark_all_read",
+    "mark_read",
     "move_browser_session",
     "note_browser_use",
+    "notify",
     "open_browser_session",
     "refresh_tokens",
     "register_user",
@@ -110,6 +125,7 @@ __all__ = [
     "roll_api_key",
     "set_member_role",
     "set_password",
+    "set_preferences",
     "set_team_member_role",
     "suspend_user",
     "sweep_sessions",
