@@ -91,6 +91,15 @@ ENTRIES: dict[str, Entry] = {
     "api_key.leaked": _alarm(
         "reported an API key as leaked", "An API key of yours was found in the open and is revoked"
     ),
+    # Sessions and limits.
+    "session.ended": Entry(done="ended a session ({reason})", security=True),
+    "session.reuse_detected": _alarm(
+        "used a refresh token twice",
+        "A copy of one of your refresh tokens was used; that session is ended",
+    ),
+    "limits.changed": Entry(
+        done="changed a rate limit", news={"operators": "A rate limit was changed"}, in_app=False
+    ),
     # Organizations.
     "organization.created": Entry(done="made the organization {slug}"),
     "organization.updated": Entry(done="changed the organization: {fields}"),
