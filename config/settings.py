@@ -178,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-events": {"task": "common.tasks.sweep_events", "schedule": schedule(5.0)},
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
+    "sweep-sessions": {"task": "accounts.tasks.sweep_sessions", "schedule": schedule(3600.0)},
     "make-partitions": {"task": "inference.tasks.make_partitions", "schedule": schedule(3600.0)},
     "retain-predictions": {
         "task": "inference.tasks.retain_predictions",

@@ -40,6 +40,10 @@ from accounts.events.people import (
     UserRegistered,
     UserSuspended,
 )
+from accounts.events.sessions import (
+    SessionEnded,
+    SessionReuseDetected,
+)
 
 __all__ = [
     "ApiKeyCreated",
@@ -62,6 +66,8 @@ __all__ = [
     "ProfileUpdated",
     "ServiceAccountCreated",
     "ServiceAccountDeleted",
+    "SessionEnded",
+    "SessionReuseDetected",
     "TeamCreated",
     "TeamDeleted",
     "TeamMemberAdded",

@@ -16,6 +16,7 @@ from accounts.models.organizations import (
     TeamQuerySet,
 )
 from accounts.models.people import StatusChange, User, UserManager, UserStatus
+from accounts.models.sessions import RefreshToken, Session, SessionKind, SessionQuerySet
 
 __all__ = [
     "ApiKey",
@@ -27,7 +28,11 @@ __all__ = [
     "Membership",
     "Organization",
     "OrganizationQuerySet",
+    "RefreshToken",
     "Role",
+    "Session",
+    "SessionKind",
+    "SessionQuerySet",
     "StatusChange",
     "Team",
     "TeamMembership",

@@ -14,7 +14,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
-from accounts.actors import actor_by_id, actor_for_user
+from accounts.actors import actor_for_user
 from accounts.limits import PER_HOUR, PER_MINUTE, Policies, buckets_for
 from accounts.models import LimitPolicy, User
 from accounts.services import create_limit, delete_limit, update_limit
@@ -78,8 +78,7 @@ def test_a_key_is_limited_apart_from_its_user(
 
 
 def test_a_users_tokens_are_one_lot_in_every_organization(alice: User) -> None:
-    personal = actor_by_id(alice.id, via="jwt")
-    assert personal is not None
+    personal = actor_for_user(alice, via="jwt")
     assert {bucket.tag for bucket in buckets_for(personal)} == {str(alice.id)}
 
 

@@ -35,6 +35,7 @@ MOST_CALLERS = 100_000
 MOST_ROUTES = 10_000  # of one caller
 MOST_JUNK = 10_000
 UNHEARD = 1.0  # seconds without news after which nothing remembered is used
+WHOSE = ("session_id", "key_id", "user_id")
 HEARD_TYPES = (
     "api_key.updated", "api_key.revoked", "api_key.rolled", "api_key.leaked",
     "user.activated", "user.deactivated", "user.suspended", "user.deleted",
@@ -42,7 +43,7 @@ HEARD_TYPES = (
     "user.password_changed", "user.profile_updated", "organization.deleted",
     "organization.member_joined", "organization.member_role_changed",
     "organization.member_removed", "service_account.deleted", "team.deleted",
-    "team.member_added", "team.member_role_changed", "team.member_removed",
+    "session.ended", "team.member_added", "team.member_role_changed", "team.member_removed",
     "model.updated", "model.shared", "model.share_changed", "model.unshared",
     "model_version.received", "model_version.ready", "model_version.rejected",
     "model_version.updated", "limits.changed",
@@ -80,6 +81,12 @@ class Caller:
         self.lease = lease(limiter(), limits.buckets_for(self.actor))
         self.until = time.monotonic() + min(TTL, _seconds_to(credential.ends_at))
         self.routes: dict[str, Route] = {}
+
+    def is_of(self, name: str, id_: str) -> bool:
+        """Whether the credential is that session's, key's or user's."""
+        actor = self.actor
+        found = {"session_id": actor.session_id, "key_id": actor.key_id, "user_id": actor.id}
+        return str(found.get(name)) == id_
 
 
 class Callers:
@@ -176,14 +183,15 @@ class Callers:
             if type_.startswith("model"):
                 self._forget_routes(str(payload["name"]).lower())
                 return
-            key, user = payload.get("key_id"), payload.get("user_id")
-            if key is None and user is None:  # it is about more than one of them
+            whose = {
+                name: payload[name]
+                for name in ("session_id", "key_id", "user_id")
+                if payload.get(name)
+            }
+            if not whose:  # it is about more than one of them
                 self._known.clear()
-            gone = [
-                token
-                for token, caller in self._known.items()
-                if str(caller.actor.key_id) == key or str(caller.actor.id) == user
-            ]
+            name, id_ = next(iter(whose.items()), ("", ""))
+            gone = [token for token, caller in self._known.items() if caller.is_of(name, id_)]
             for token in gone:
                 del self._known[token]
             self._junk.clear()

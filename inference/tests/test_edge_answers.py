@@ -21,8 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from accounts.actors import actor_for_user
 from accounts.api.authentication import read_credential
 from accounts.models import ApiKey, User
-from accounts.services import create_limit, deactivate_user, revoke_api_key
-from accounts.tokens import issue_tokens
+from accounts.services import create_limit, deactivate_user, issue_tokens, revoke_api_key
 from common.errors import Unavailable
 from inference.edge import callers as callers_module
 from inference.edge.app import Edge
