@@ -204,11 +204,15 @@ def _read(environ: Environ, length: int) -> bytes:
     return body
 
 
-def _known(error: Exception) -> DomainError:
+def _known(error: Exception, request_id: str) -> DomainError:
     """The error in the domain's words; a bug of ours is logged."""
-    known = as_domain_error(error)
+    if isinstance(error, DomainError):
+        return error
+    with request_context(request_id):
+        known = as_domain_error(error)
+        if known is None:
+            logger.error("prediction_crashed", exc_info=error)
     if known is None:
-        logger.error("prediction_crashed", exc_info=error)
         return ServerError("Something went wrong on our side. The request id finds it in the log.")
     return known
 
@@ -217,9 +221,8 @@ def _refuse(
     error: Exception, start_response: StartResponse, request_id: str, limits: Headers
 ) -> Iterable[bytes]:
     """The error as a problem, as Django's view would tell it."""
-    with request_context(request_id):
-        known = _known(error)
-        body = json.dumps(problem(known)).encode()
+    known = _known(error, request_id)
+    body = json.dumps(problem(known, request_id)).encode()
     headers = [("Content-Type", CONTENT_TYPE), *_error_headers(error, known, request_id, limits)]
     start_response(STATUS[known.status], headers)
     return [body]
@@ -229,8 +232,7 @@ def _refuse_v2(
     error: Exception, start_response: StartResponse, request_id: str, path: str, limits: Headers
 ) -> Iterable[bytes]:
     """The error as the protocol's clients read it."""
-    with request_context(request_id):
-        known = _known(error)
+    known = _known(error, request_id)
     found = INFER.fullmatch(path)
     body = error_body(message_of(known, found[1] if found else path))
     headers = [("Content-Type", JSON), *_error_headers(error, known, request_id, limits)]
