@@ -1,4 +1,4 @@
-"""The Celery tasks of accounts: e-mails of notifications, and the check of the audit trail."""
+"""The Celery tasks of accounts: mails, sweeping sessions, the check of the audit trail."""
 
 from __future__ import annotations
 
@@ -79,3 +79,9 @@ def check_audit() -> int:
 def retain_notifications() -> int:
     """Drop old notifications; returns how many."""
     return services.drop_old_notifications()
+
+
+@shared_task
+def sweep_sessions() -> int:
+    """Delete what is left of sessions that ended a month ago."""
+    return services.sweep_sessions()

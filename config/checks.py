@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
 
 
 @register(Tags.security)
@@ -39,3 +40,17 @@ def caches_never_pickle(**_: Any) -> list[CheckMessage]:
     if "JSON" in settings.CACHES["default"]["OPTIONS"].get("SERIALIZER", ""):
         return []
     return [Error("The cache must use django-redis's JSON serializer.", id="slipway.E003")]
+
+
+@register
+def limits_are_counted_together(**_: Any) -> list[CheckMessage]:
+    """Memory is one process's: with several, each would admit the whole of every limit."""
+    if settings.LIMITS_BACKEND != "memory" or settings.WEB_WORKERS == 1:
+        return []
+    return [
+        Caution(
+            f"LIMITS_BACKEND=memory counts limits in each of {settings.WEB_WORKERS} web workers "
+            "apart. Set WEB_WORKERS=1, or LIMITS_BACKEND=redis.",
+            id="slipway.W001",
+        )
+    ]

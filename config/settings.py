@@ -69,6 +69,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "common.http.middleware.RequestContextMiddleware",
     "common.http.middleware.SecurityHeadersMiddleware",
+    "common.http.limits.LimitHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "common.http.middleware.BodyGuardMiddleware",
@@ -129,6 +130,7 @@ if _servers.owner_url and SLIPWAY_ROLE == "command":
     DATABASES["owner"]["OPTIONS"].setdefault("connect_timeout", 2)
     DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
 REDIS_URL = _servers.redis_url
+LIMITS_BACKEND = env.choice("LIMITS_BACKEND", "redis", {"redis", "memory"})
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
@@ -201,6 +203,7 @@ CELERY_BEAT_SCHEDULE = {
     "check-audit": {"task": "accounts.tasks.check_audit", "schedule": schedule(86_400.0)},
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
+    "sweep-sessions": {"task": "accounts.tasks.sweep_sessions", "schedule": schedule(3600.0)},
     "make-partitions": {"task": "inference.tasks.make_partitions", "schedule": schedule(3600.0)},
     "retain-predictions": {
         "task": "inference.tasks.retain_predictions",
@@ -296,6 +299,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "common.api.pagination.PageNumberPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "common.api.schema.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttling.LimitThrottle"],
     "EXCEPTION_HANDLER": "common.api.problems.exception_handler",
     "PAGE_SIZE": 20,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
@@ -319,6 +323,7 @@ SPECTACULAR_SETTINGS = {
         "common.api.schema.describe_problems",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "LimitKind": "accounts.models.LimitKind",
         "LifeCycleStatus": "registry.models.Status",
         "PipelineState": "registry.models.State",
         "StepState": "registry.api.serializers.STEP_STATES",

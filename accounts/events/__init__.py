@@ -9,6 +9,7 @@ from accounts.events.keys import (
     ApiKeyRolled,
     ApiKeyUpdated,
 )
+from accounts.events.limits import LimitsChanged
 from accounts.events.notifications import NotificationPreferencesChanged
 from accounts.events.organizations import (
     InvitationClosed,
@@ -41,6 +42,10 @@ from accounts.events.people import (
     UserSuspended,
 )
 from accounts.events.platform import AuditChainBroken, PartFailing, PartRecovered
+from accounts.events.sessions import (
+    SessionEnded,
+    SessionReuseDetected,
+)
 
 __all__ = [
     "ApiKeyCreated",
@@ -51,6 +56,7 @@ __all__ = [
     "AuditChainBroken",
     "InvitationClosed",
     "InvitationCreated",
+    "LimitsChanged",
     "MemberJoined",
     "MemberRemoved",
     "MemberRoleChanged",
@@ -66,6 +72,8 @@ __all__ = [
     "ProfileUpdated",
     "ServiceAccountCreated",
     "ServiceAccountDeleted",
+    "SessionEnded",
+    "SessionReuseDetected",
     "TeamCreated",
     "TeamDeleted",
     "TeamMemberAdded",

@@ -1,9 +1,10 @@
-"""People, organizations, who belongs where, API keys, and what people are told."""
+"""People, organizations, keys, limits, sessions, and what people are told."""
 
 from __future__ import annotations
 
 from accounts.models.audit import AuditCheck
 from accounts.models.keys import ApiKey, ApiKeyQuerySet
+from accounts.models.limits import LimitKind, LimitPolicy
 from accounts.models.notifications import (
     Digest,
     DigestChoice,
@@ -23,6 +24,7 @@ from accounts.models.organizations import (
     TeamQuerySet,
 )
 from accounts.models.people import StatusChange, User, UserManager, UserStatus
+from accounts.models.sessions import RefreshToken, Session, SessionKind, SessionQuerySet
 
 __all__ = [
     "ApiKey",
@@ -33,12 +35,18 @@ __all__ = [
     "DigestKind",
     "Invitation",
     "InvitationQuerySet",
+    "LimitKind",
+    "LimitPolicy",
     "Membership",
     "Notification",
     "NotificationChoice",
     "Organization",
     "OrganizationQuerySet",
+    "RefreshToken",
     "Role",
+    "Session",
+    "SessionKind",
+    "SessionQuerySet",
     "StatusChange",
     "Team",
     "TeamMembership",

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.pages import history_views, notification_views, views
+from accounts.pages import history_views, notification_views, session_views, views
 
 urlpatterns = [
     path("signup", views.signup, name="signup"),
@@ -25,4 +25,7 @@ urlpatterns = [
     ),
     path("profile", views.profile, name="profile"),
     path("profile/password", views.change_password, name="change-password"),
+    path("profile/sessions", session_views.sessions, name="sessions"),
+    path("profile/sessions/end", session_views.end_other_sessions, name="sessions-end"),
+    path("profile/sessions/<uuid:ended_id>/end", session_views.end_session, name="session-end"),
 ]

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_organizations'),
+        ('accounts', '0004_limits'),
     ]
 
     operations = [
