@@ -72,6 +72,11 @@ ENTRIES: dict[str, Entry] = {
         security=True,
         email=True,
     ),
+    # Sessions.
+    "session.ended": Entry(done="ended a session: {reason}", security=True),
+    "session.reuse_detected": _alarm(
+        "used a session's token a second time", "Somebody may have a copy of your session: it ended"
+    ),
     # Keys.
     "api_key.created": Entry(
         done="made the API key {name} ({prefix}…)",
@@ -166,6 +171,11 @@ ENTRIES: dict[str, Entry] = {
         done="changed how to be told: {changed}", security=True
     ),
     # The platform.
+    "limits.changed": Entry(
+        done="changed the limits ({kind}): {per_minute} a minute, {per_hour} an hour",
+        news={"operators": "Limits were changed ({kind})"},
+        security=True,
+    ),
     "audit.chain_broken": Entry(
         done="found the audit trail broken in {breaks} places",
         news={"operators": "The audit trail is broken in {breaks} places"},
