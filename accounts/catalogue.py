@@ -72,11 +72,6 @@ ENTRIES: dict[str, Entry] = {
         security=True,
         email=True,
     ),
-    # Sessions.
-    "session.ended": Entry(done="ended a session: {reason}", security=True),
-    "session.reuse_detected": _alarm(
-        "used a session's token a second time", "Somebody may have a copy of your session: it ended"
-    ),
     # Keys.
     "api_key.created": Entry(
         done="made the API key {name} ({prefix}…)",
@@ -95,6 +90,15 @@ ENTRIES: dict[str, Entry] = {
     ),
     "api_key.leaked": _alarm(
         "reported an API key as leaked", "An API key of yours was found in the open and is revoked"
+    ),
+    # Sessions and limits.
+    "session.ended": Entry(done="ended a session ({reason})", security=True),
+    "session.reuse_detected": _alarm(
+        "used a refresh token twice",
+        "A copy of one of your refresh tokens was used; that session is ended",
+    ),
+    "limits.changed": Entry(
+        done="changed a rate limit", news={"operators": "A rate limit was changed"}, in_app=False
     ),
     # Organizations.
     "organization.created": Entry(done="made the organization {slug}"),
@@ -171,11 +175,6 @@ ENTRIES: dict[str, Entry] = {
         done="changed how to be told: {changed}", security=True
     ),
     # The platform.
-    "limits.changed": Entry(
-        done="changed the limits ({kind}): {per_minute} a minute, {per_hour} an hour",
-        news={"operators": "Limits were changed ({kind})"},
-        security=True,
-    ),
     "audit.chain_broken": Entry(
         done="found the audit trail broken in {breaks} places",
         news={"operators": "The audit trail is broken in {breaks} places"},

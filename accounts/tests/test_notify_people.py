@@ -321,7 +321,7 @@ def test_a_list_costs_few_queries(
     ]
     Notification.objects.bulk_create(rows)
     client = client_for(alice)
-    with django_assert_max_num_queries(4):  # user, limits, count, page
+    with django_assert_max_num_queries(4):
         assert len(client.get(f"{API}?page_size=50").json()["results"]) == 50
 
 

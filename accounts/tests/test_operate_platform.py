@@ -70,7 +70,7 @@ def test_a_list_of_accounts_costs_few_queries(
     for i in range(20):
         make_user(f"user{i}@example.org")
     client = client_for(olga)
-    with django_assert_max_num_queries(4):  # user, limits, count, page
+    with django_assert_max_num_queries(4):
         body = client.get("/api/v1/admin/users?page_size=50").json()
     assert body["count"] == 21
     assert {row["slug"] for row in body["results"]} >= {"user0", "user19"}

@@ -139,7 +139,7 @@ def test_a_history_costs_few_queries(
     for i in range(30):
         make_key(alice, f"key {i}")
     client = client_for(alice)
-    with django_assert_max_num_queries(5):  # user, limits, ids, events, names
+    with django_assert_max_num_queries(5):
         assert len(texts(client.get("/api/v1/users/me/activity?limit=30"))) == 30
 
 
