@@ -54,7 +54,7 @@ ENTRIES: dict[str, Entry] = {
     "user.deactivated": _alarm("closed the account", "Your account was closed"),
     "user.deleted": Entry(done="deleted the account", security=True),
     "user.operator_appointed": Entry(
-        done="made an operator",
+        done="appointed an operator",
         news={
             "person": "You are an operator of this platform now",
             "operators": "There is a new operator",

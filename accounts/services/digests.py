@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts.mail import send_mail_to
@@ -34,8 +33,7 @@ def mail_notification(notification_id: UUID) -> bool:
     )
     if note is None:
         return False
-    context = {"note": note, "address": f"{settings.PUBLIC_URL}/notifications"}
-    send_mail_to(note.user, "notification", context)
+    send_mail_to(note.user.email, "notification", {"note": note})
     note.mailed_at = clock.now()
     note.touch("mailed_at")
     return True
@@ -79,9 +77,8 @@ def mail_digest(user_id: UUID, kind: str) -> int:
             "notes": notes[:MOST_LISTED],
             "more": max(0, len(notes) - MOST_LISTED),
             "kind": kind,
-            "address": f"{settings.PUBLIC_URL}/notifications",
         }
-        send_mail_to(User.objects.get(id=user_id), "digest", context)
+        send_mail_to(User.objects.get(id=user_id).email, "digest", context)
         now = clock.now()
         ids = [note.id for note in notes]
         return Notification.objects.filter(id__in=ids).update(mailed_at=now, updated_at=now)
