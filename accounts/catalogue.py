@@ -91,6 +91,26 @@ ENTRIES: dict[str, Entry] = {
     "api_key.leaked": _alarm(
         "reported an API key as leaked", "An API key of yours was found in the open and is revoked"
     ),
+    # Addresses and attempts.
+    "ip_rules.changed": Entry(
+        done="{what} a rule to {effect} {network}",
+        news={"operators": "A rule to {effect} {network} was {what}"},
+        in_app=False,
+    ),
+    "threat.detected": Entry(
+        done="blocked {network} ({signal})",
+        news={"operators": "{network} is blocked for a while: {signal}"},
+        email=True,
+    ),
+    "user.login_failed": Entry(
+        done="tried a wrong password ({tries})",
+        news={"person": "Somebody tried a wrong password for your account ({tries} times)"},
+        security=True,
+        in_app=False,
+    ),
+    "user.new_device": _alarm(
+        "logged in with a new device", "Your account was used from a new device: {device}"
+    ),
     # Sessions and limits.
     "session.ended": Entry(done="ended a session ({reason})", security=True),
     "session.reuse_detected": _alarm(

@@ -85,3 +85,15 @@ def retain_notifications() -> int:
 def sweep_sessions() -> int:
     """Delete what is left of sessions that ended a month ago."""
     return services.sweep_sessions()
+
+
+@shared_task
+def judge_failed_log_in(email_key: str, address: str, tries: int) -> None:
+    """Look at a wrong password: tell its person, and see whether it is one of very many."""
+    services.judge_failed_log_in(email_key, address, tries)
+
+
+@shared_task
+def judge_key_scan(address: str, keys: int, seconds: int) -> None:
+    """Look at an address that tries keys."""
+    services.judge_key_scan(address, keys, seconds)

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -64,6 +65,14 @@ def integer(name: str, default: int, *, low: int = 0, high: int | None = None) -
 def items(name: str, default: str = "") -> list[str]:
     """A comma-separated list without empty entries."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A comma-separated list of networks: `10.0.0.0/8`, or single addresses."""
+    try:
+        return tuple(ip_network(part, strict=False) for part in items(name))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must hold networks like 10.0.0.0/8: {error}") from None
 
 
 def choice(name: str, default: str, allowed: set[str]) -> str:

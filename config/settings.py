@@ -36,6 +36,7 @@ _public = urlsplit(PUBLIC_URL)
 _local_hosts = ["127.0.0.1", "localhost", "[::1]", socket.gethostname()]
 ALLOWED_HOSTS = [*{_public.hostname or "", HOST, *_local_hosts}, *env.items("ALLOWED_HOSTS")]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/(api|v1|v2|mlflow|invocations|ping|openapi\.json)"
 CORS_EXPOSE_HEADERS = [
@@ -68,6 +69,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "common.http.middleware.RequestContextMiddleware",
+    "accounts.middleware.AddressMiddleware",
     "common.http.middleware.SecurityHeadersMiddleware",
     "common.http.limits.LimitHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -46,6 +46,7 @@ from accounts.events.sessions import (
     SessionEnded,
     SessionReuseDetected,
 )
+from accounts.events.threats import IpRulesChanged, LoginFailed, NewDevice, ThreatDetected
 
 __all__ = [
     "ApiKeyCreated",
@@ -56,10 +57,13 @@ __all__ = [
     "AuditChainBroken",
     "InvitationClosed",
     "InvitationCreated",
+    "IpRulesChanged",
     "LimitsChanged",
+    "LoginFailed",
     "MemberJoined",
     "MemberRemoved",
     "MemberRoleChanged",
+    "NewDevice",
     "NotificationPreferencesChanged",
     "OperatorAppointed",
     "OperatorDismissed",
@@ -80,6 +84,7 @@ __all__ = [
     "TeamMemberRemoved",
     "TeamMemberRoleChanged",
     "TeamUpdated",
+    "ThreatDetected",
     "UserActivated",
     "UserDeactivated",
     "UserDeleted",

@@ -25,6 +25,7 @@ from accounts.models.organizations import (
 )
 from accounts.models.people import StatusChange, User, UserManager, UserStatus
 from accounts.models.sessions import RefreshToken, Session, SessionKind, SessionQuerySet
+from accounts.models.threats import Effect, IpRule, IpRuleQuerySet, Source
 
 __all__ = [
     "ApiKey",
@@ -33,8 +34,11 @@ __all__ = [
     "Digest",
     "DigestChoice",
     "DigestKind",
+    "Effect",
     "Invitation",
     "InvitationQuerySet",
+    "IpRule",
+    "IpRuleQuerySet",
     "LimitKind",
     "LimitPolicy",
     "Membership",
@@ -47,6 +51,7 @@ __all__ = [
     "Session",
     "SessionKind",
     "SessionQuerySet",
+    "Source",
     "StatusChange",
     "Team",
     "TeamMembership",

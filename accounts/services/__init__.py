@@ -59,6 +59,7 @@ from accounts.services.sessions import (
     refresh_tokens,
     sweep_sessions,
 )
+from accounts.services.signals import judge_failed_log_in, judge_key_scan
 from accounts.services.status import (
     activate_user,
     appoint_operator,
@@ -75,6 +76,12 @@ from accounts.services.teams import (
     set_team_member_role,
     update_team,
 )
+from accounts.services.threats import (
+    block_threat,
+    create_ip_rule,
+    lift_ip_rule,
+    update_ip_rule,
+)
 
 __all__ = [
     "Channels",
@@ -83,8 +90,10 @@ __all__ = [
     "activate_user",
     "add_team_member",
     "appoint_operator",
+    "block_threat",
     "change_password",
     "create_api_key",
+    "create_ip_rule",
     "create_limit",
     "create_organization",
     "create_service_account",
@@ -108,6 +117,9 @@ __all__ = [
     "invitation_token",
     "invite",
     "issue_tokens",
+    "judge_failed_log_in",
+    "judge_key_scan",
+    "lift_ip_rule",
     "log_in",
     "mark_all_read",
     "mark_read",
@@ -130,6 +142,7 @@ __all__ = [
     "suspend_user",
     "sweep_sessions",
     "update_api_key",
+    "update_ip_rule",
     "update_limit",
     "update_organization",
     "update_profile",

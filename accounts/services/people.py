@@ -11,16 +11,20 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
+from accounts.attempts import Attempt
 from accounts.backends import EmailBackend
+from accounts.devices import describe_agent
 from accounts.emails import checked_email, email_key
 from accounts.errors import BadCredentials, BadPassword, EmailTaken
-from accounts.events import PasswordChanged, ProfileUpdated, UserLoggedIn, UserRegistered
+from accounts.events import NewDevice, PasswordChanged, ProfileUpdated, UserLoggedIn, UserRegistered
 from accounts.models import Membership, Organization, Role, User
 from accounts.permissions import check_operator
 from accounts.services.organizations import make_organization
 from accounts.services.sessions import end_sessions
+from accounts.services.signals import send_failed_log_in
 from accounts.slugs import slug_candidate
 from common import clock
+from common.context import origin
 from common.errors import Fault
 from common.events import publish
 
@@ -54,12 +58,24 @@ def register_user(*, email: str, password: str, full_name: str = "") -> User:
     return user
 
 
-def log_in(*, email: str, password: str, via: Literal["session", "jwt"]) -> User:
-    """The user whose e-mail and password these are; else BadCredentials, in the same time."""
+def log_in(
+    *, email: str, password: str, via: Literal["session", "jwt"], is_known_device: bool = False
+) -> User:
+    """The user whose e-mail and password these are; else BadCredentials, in the same time.
+
+    Raises TooManyAttempts, before anything is hashed, where wrong ones came too fast;
+    `is_known_device` says that this browser has proof of an earlier log-in to the account.
+    """
+    attempt = Attempt.at(email_key(email), is_known_device=is_known_device)
+    attempt.check()
     user = EmailBackend().authenticate(None, username=email, password=_normal(password))
     if user is None:
+        # Counted here, judged elsewhere: what follows must take no longer for one who exists.
+        send_failed_log_in(attempt, tries=attempt.failed())
         raise BadCredentials("E-mail and password do not belong together.")
+    attempt.succeeded()
     with transaction.atomic():
+        first = user.last_login is None
         user.last_login = clock.now()
         user.save(update_fields=["last_login"])
         publish(
@@ -67,6 +83,11 @@ def log_in(*, email: str, password: str, via: Literal["session", "jwt"]) -> User
             actor_id=user.id,
             organization_id=user.personal_organization.id,
         )
+        if not (attempt.is_known_device or first):
+            publish(
+                NewDevice(user_id=user.id, device=describe_agent(origin().agent)),
+                actor_id=user.id,
+            )
     return user
 
 
