@@ -7,13 +7,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.parsers import FormParser
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import selectors, services
 from accounts.api import actor
+from accounts.api.doors import PublicView
 from accounts.api.serializers import (
     ChangePasswordInput,
     LoginForm,
@@ -35,14 +35,6 @@ NO_STORE = {"Cache-Control": "no-store"}
 def tokens_response(tokens: Tokens) -> Response:
     """Tokens, which no cache may keep (RFC 6749, section 5.1)."""
     return Response(TokensOutput(tokens).data, headers=NO_STORE)
-
-
-class PublicView(APIView):
-    """A route that asks for no credential, and looks at none."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    scopes = None
 
 
 class RegisterView(PublicView):

@@ -78,6 +78,7 @@ from accounts.services.teams import (
 )
 from accounts.services.threats import (
     block_threat,
+    clean_network,
     create_ip_rule,
     lift_ip_rule,
     update_ip_rule,
@@ -92,6 +93,7 @@ __all__ = [
     "appoint_operator",
     "block_threat",
     "change_password",
+    "clean_network",
     "create_api_key",
     "create_ip_rule",
     "create_limit",
