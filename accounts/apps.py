@@ -6,4 +6,5 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
+        from accounts import subscribers  # noqa: F401  they subscribe by being imported
         from accounts.api import schema  # noqa: F401  drf-spectacular finds extensions by import

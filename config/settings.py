@@ -207,6 +207,7 @@ MODEL_CACHE_BYTES = env.integer("MODEL_CACHE_BYTES", 2 * 1024**3, low=64 * 1024*
 
 # Accounts.
 AUTH_STALE_SECONDS = env.integer("AUTH_STALE_SECONDS", 0, low=0, high=86_400)
+REQUIRE_EMAIL_VERIFICATION = env.boolean("REQUIRE_EMAIL_VERIFICATION")
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.EmailBackend"]
 PASSWORD_HASHERS = [
@@ -302,7 +303,22 @@ SPECTACULAR_SETTINGS = {
     "AUTHENTICATION_WHITELIST": None,
 }
 
-# Language, time, mail, logs.
+# Mail. Workers alone send it, and wait for a server no longer than this.
+_email_url = env.secret("EMAIL_URL")
+EMAIL_CONFIGURED = bool(_email_url)
+_email = env.email(_email_url)
+EMAIL_BACKEND: str = _email["EMAIL_BACKEND"]
+EMAIL_FILE_PATH: str | None = _email.get("EMAIL_FILE_PATH")
+EMAIL_HOST: str = _email.get("EMAIL_HOST", "localhost")
+EMAIL_PORT: int = _email.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER: str = _email.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD: str = _email.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_SSL: bool = _email.get("EMAIL_USE_SSL", False)
+EMAIL_USE_TLS: bool = _email.get("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "Slipway <slipway@localhost>")
+
+# Language, time, logs.
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
