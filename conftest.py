@@ -10,8 +10,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from accounts.services import issue_tokens
 from accounts.tests import factories
-from accounts.tokens import issue_tokens
 from common import clock as real_clock
 
 

@@ -8,10 +8,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 
 from accounts import scopes as vocabulary
-from accounts.models import ApiKey, Membership, Organization, User
+from accounts.models import ApiKey, Membership, Organization, Session, User
 
 Via = Literal["session", "jwt", "key", "system"]
 Network = IPv4Network | IPv6Network
@@ -33,6 +33,7 @@ class Actor:
     scopes: frozenset[str]
     via: Via
     key_id: UUID | None = None
+    session_id: UUID | None = None
     networks: tuple[Network, ...] = ()
     model_refs: frozenset[str] = frozenset()
 
@@ -81,10 +82,11 @@ def actor_for_user(user: User, *, via: Via = "system") -> Actor:
     return actor
 
 
-def actor_by_id(user_id: UUID, *, via: Via) -> Actor | None:
-    """The same from an id alone, in one query; None for nobody."""
-    places = list(_places(user_id).select_related("organization", "user"))
-    return _actor(places[0].user, places, via) if places else None
+def actor_by_id(user_id: UUID, *, via: Via, session_id: UUID) -> Actor | None:
+    """The same by a session, from ids alone and in one query; None where that is not alive."""
+    session = Session.objects.alive().filter(id=session_id, user_id=user_id)
+    places = list(_places(user_id).filter(Exists(session)).select_related("organization", "user"))
+    return _actor(places[0].user, places, via, session_id) if places else None
 
 
 def actor_for_key(key: ApiKey) -> Actor | None:
@@ -113,7 +115,9 @@ def _places(user_id: UUID) -> QuerySet[Membership]:
     return places.select_related("organization")
 
 
-def _actor(user: User, places: Iterable[Membership], via: Via) -> Actor | None:
+def _actor(
+    user: User, places: Iterable[Membership], via: Via, session_id: UUID | None = None
+) -> Actor | None:
     found = list(places)
     at_home = (p.organization for p in found if p.organization.personal_to_id == user.id)
     personal = next(at_home, None)
@@ -127,6 +131,7 @@ def _actor(user: User, places: Iterable[Membership], via: Via) -> Actor | None:
         roles={place.organization_id: place.role for place in found},
         scopes=vocabulary.ALL,
         via=via,
+        session_id=session_id,
     )
 
 

@@ -73,6 +73,16 @@ class SlugsExhausted(Unavailable):
     default_code = "no_free_slug"
 
 
+class LimitExists(Conflict):
+    """A target has one limit policy at most."""
+
+    default_code = "limit_exists"
+
+
+class LimitNotFound(NotFound):
+    default_code = "limit_not_found"
+
+
 class KeyNotFound(NotFound):
     default_code = "api_key_not_found"
 
@@ -151,3 +161,19 @@ class KeyNotActive(Conflict):
     """What is revoked or expired can be neither rolled nor changed."""
 
     default_code = "api_key_not_active"
+
+
+class ConcurrentRefresh(Conflict):
+    """The same client sent a refresh token twice at once: one of the answers is its next pair."""
+
+    default_code = "concurrent_refresh"
+
+
+class SessionNotFound(NotFound):
+    default_code = "session_not_found"
+
+
+class NoSession(Invalid):
+    """A key can't log out: it is revoked."""
+
+    default_code = "no_session"

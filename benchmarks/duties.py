@@ -44,9 +44,11 @@ def main() -> None:
     follower = edge.callers.follower
     follower.start()
     statuses: set[str] = set()
+    fields: list[tuple[str, str]] = []
 
     def start_response(status: str, headers: Any) -> None:
         statuses.add(status)
+        fields[:] = headers
 
     def call() -> Any:
         environ["wsgi.input"] = io.BytesIO(body)
@@ -57,13 +59,18 @@ def main() -> None:
     out = b"".join(call())
     call()
     assert statuses == {"200 OK"}, statuses
+    limits = [field for field in fields if "RateLimit" in field[0]]
+    assert len(limits) == 5, fields
     token = demo["api_key"]
     route = edge.callers.caller(token).routes[sys.argv[1]]
     id_ = uuid7_bytes()
 
     def authenticate() -> Any:
         edge._length(environ)
-        return edge.callers.known(app._token(environ) or "", sys.argv[1])
+        return edge.callers.known(app._token(environ) or "", sys.argv[1], time.monotonic())
+
+    def limit() -> Any:
+        return route.lease.take(time.monotonic())
 
     def identify() -> str:
         return app._request_id(environ, uuid7_bytes())
@@ -75,10 +82,11 @@ def main() -> None:
         )  # fmt: skip
 
     def head() -> list[tuple[str, str]]:
-        return [*app.ANSWER_HEADERS, ("X-Request-ID", "0" * 32)]
+        return [*app.ANSWER_HEADERS, ("X-Request-ID", "0" * 32), *limits]
 
     found = {
         "auth": median_us(authenticate),
+        "limits": median_us(limit),
         "id": median_us(identify),
         "journal": median_us(note),
         "headers": median_us(head),

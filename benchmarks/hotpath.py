@@ -148,9 +148,11 @@ def duties(stack: Stack) -> list[Row]:
     ).stdout  # fmt: skip
     found: dict[str, float] = json.loads(said.splitlines()[-1])
     whole = found.pop("whole")
+    journal = found.pop("journal")
     each = ", ".join(f"{name} {us:.1f}" for name, us in found.items())
     return [
         ("duties of a warm call", f"{sum(found.values()):.1f} µs ({each})", "under 5 µs"),
+        ("its note in the journal", f"{journal:.1f} µs", ""),
         ("all of a warm call in the process", f"{whole:.1f} µs", ""),
     ]
 

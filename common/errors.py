@@ -12,9 +12,9 @@ DomainError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ class DomainError(Exception):
         self.code = code or self.default_code
         self.errors = tuple(errors)
         self.retry_after = retry_after
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """What its problem tells beyond what all do."""
+        return {}
 
 
 class NotFound(DomainError):

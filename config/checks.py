@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
 
 
 @register(Tags.security)
@@ -47,3 +48,17 @@ def verification_has_mail(**_: Any) -> list[CheckMessage]:
     if settings.EMAIL_CONFIGURED or not settings.REQUIRE_EMAIL_VERIFICATION:
         return []
     return [Error("REQUIRE_EMAIL_VERIFICATION needs EMAIL_URL.", id="slipway.E004")]
+
+
+@register
+def limits_are_counted_together(**_: Any) -> list[CheckMessage]:
+    """Memory is one process's: with several, each would admit the whole of every limit."""
+    if settings.LIMITS_BACKEND != "memory" or settings.WEB_WORKERS == 1:
+        return []
+    return [
+        Caution(
+            f"LIMITS_BACKEND=memory counts limits in each of {settings.WEB_WORKERS} web workers "
+            "apart. Set WEB_WORKERS=1, or LIMITS_BACKEND=redis.",
+            id="slipway.W001",
+        )
+    ]

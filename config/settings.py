@@ -69,6 +69,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "common.http.middleware.RequestContextMiddleware",
     "common.http.middleware.SecurityHeadersMiddleware",
+    "common.http.limits.LimitHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "common.http.middleware.BodyGuardMiddleware",
@@ -123,6 +124,7 @@ elif SLIPWAY_ROLE == "worker":
     DATABASES["default"]["CONN_MAX_AGE"] = 300
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 REDIS_URL = _servers.redis_url
+LIMITS_BACKEND = env.choice("LIMITS_BACKEND", "redis", {"redis", "memory"})
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
@@ -176,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-events": {"task": "common.tasks.sweep_events", "schedule": schedule(5.0)},
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
+    "sweep-sessions": {"task": "accounts.tasks.sweep_sessions", "schedule": schedule(3600.0)},
     "make-partitions": {"task": "inference.tasks.make_partitions", "schedule": schedule(3600.0)},
     "retain-predictions": {
         "task": "inference.tasks.retain_predictions",
@@ -272,6 +275,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "common.api.pagination.PageNumberPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "common.api.schema.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttling.LimitThrottle"],
     "EXCEPTION_HANDLER": "common.api.problems.exception_handler",
     "PAGE_SIZE": 20,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
@@ -295,6 +299,7 @@ SPECTACULAR_SETTINGS = {
         "common.api.schema.describe_problems",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "LimitKind": "accounts.models.LimitKind",
         "LifeCycleStatus": "registry.models.Status",
         "PipelineState": "registry.models.State",
         "StepState": "registry.api.serializers.STEP_STATES",

@@ -11,6 +11,7 @@ from drf_spectacular.views import (
     SpectacularSwaggerView,
 )
 
+from accounts.pages.session_views import console_login
 from common.http import health
 
 handler400 = "common.http.views.bad_request"
@@ -34,6 +35,7 @@ urlpatterns = [
     path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
     # The console's own form would change a password without ending the tokens from before.
     path("admin/password_change/", RedirectView.as_view(pattern_name="profile")),
+    path("admin/login/", console_login),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("", include("inference.api.v2_urls")),

@@ -1,12 +1,17 @@
 from django.urls import path
 
-from accounts.api import key_views, team_views, views
+from accounts.api import key_views, limit_views, session_views, team_views, views
 from accounts.api import organization_views as places
 
 urlpatterns = [
     path("auth/register", views.RegisterView.as_view(), name="auth-register"),
     path("auth/login", views.LoginView.as_view(), name="auth-login"),
     path("auth/refresh", views.RefreshView.as_view(), name="auth-refresh"),
+    path("auth/logout", session_views.LogoutView.as_view(), name="auth-logout"),
+    path("auth/sessions", session_views.SessionsView.as_view(), name="auth-sessions"),
+    path(
+        "auth/sessions/<uuid:session_id>", session_views.SessionView.as_view(), name="auth-session"
+    ),
     path("auth/me", views.MeView.as_view(), name="auth-me"),
     path("auth/profile", views.ProfileView.as_view(), name="auth-profile"),
     path("auth/change-password", views.ChangePasswordView.as_view(), name="auth-change-password"),
@@ -72,4 +77,6 @@ urlpatterns = [
         team_views.TeamMemberView.as_view(),
         name="api-team-member",
     ),
+    path("admin/limits", limit_views.LimitListView.as_view(), name="admin-limits"),
+    path("admin/limits/<uuid:policy_id>", limit_views.LimitView.as_view(), name="admin-limit"),
 ]

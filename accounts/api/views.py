@@ -25,7 +25,7 @@ from accounts.api.serializers import (
     TokensOutput,
     UserOutput,
 )
-from accounts.tokens import Tokens, issue_tokens, refresh_pair
+from accounts.tokens import Tokens
 from common.api.conditional import ConditionalMixin
 from common.api.parsers import StrictJSONParser
 
@@ -82,20 +82,24 @@ class LoginView(PublicView):
         user = services.log_in(
             email=data["username" if is_form else "email"], password=data["password"], via="jwt"
         )
-        return tokens_response(issue_tokens(user))
+        return tokens_response(services.issue_tokens(user))
 
 
 class RefreshView(PublicView):
-    """A new access token."""
+    """The next pair of tokens."""
 
     @extend_schema(
         request=RefreshInput, responses=TokensOutput, operation_id="auth_refresh", auth=[]
     )
     def post(self, request: Request) -> Response:
-        """Get a new access token, as long as the user is active and the password the same."""
+        """Get the next pair of tokens. The refresh token sent is good for this one use.
+
+        Sent again within ten seconds by the same client it is a 409 `concurrent_refresh`; later, or
+        from elsewhere, it has been copied: 401, and every token of the family is void.
+        """
         form = RefreshInput(data=request.data)
         form.is_valid(raise_exception=True)
-        return tokens_response(refresh_pair(form.validated_data["refresh"]))
+        return tokens_response(services.refresh_tokens(form.validated_data["refresh"]))
 
 
 class MeView(ConditionalMixin, APIView):
@@ -143,4 +147,4 @@ class ChangePasswordView(APIView):
         form = ChangePasswordInput(data=request.data)
         form.is_valid(raise_exception=True)
         user = services.change_password(actor=actor(request), **form.validated_data)
-        return tokens_response(issue_tokens(user))
+        return tokens_response(services.issue_tokens(user))

@@ -9,6 +9,7 @@ from accounts.events.keys import (
     ApiKeyRolled,
     ApiKeyUpdated,
 )
+from accounts.events.limits import LimitsChanged
 from accounts.events.organizations import (
     InvitationClosed,
     InvitationCreated,
@@ -39,6 +40,10 @@ from accounts.events.people import (
     UserRegistered,
     UserSuspended,
 )
+from accounts.events.sessions import (
+    SessionEnded,
+    SessionReuseDetected,
+)
 
 __all__ = [
     "ApiKeyCreated",
@@ -48,6 +53,7 @@ __all__ = [
     "ApiKeyUpdated",
     "InvitationClosed",
     "InvitationCreated",
+    "LimitsChanged",
     "MemberJoined",
     "MemberRemoved",
     "MemberRoleChanged",
@@ -60,6 +66,8 @@ __all__ = [
     "ProfileUpdated",
     "ServiceAccountCreated",
     "ServiceAccountDeleted",
+    "SessionEnded",
+    "SessionReuseDetected",
     "TeamCreated",
     "TeamDeleted",
     "TeamMemberAdded",

@@ -1,8 +1,9 @@
-"""People, organizations, who belongs where, and API keys."""
+"""People, organizations, who belongs where, API keys and limits."""
 
 from __future__ import annotations
 
 from accounts.models.keys import ApiKey, ApiKeyQuerySet
+from accounts.models.limits import LimitKind, LimitPolicy
 from accounts.models.organizations import (
     Invitation,
     InvitationQuerySet,
@@ -15,16 +16,23 @@ from accounts.models.organizations import (
     TeamQuerySet,
 )
 from accounts.models.people import StatusChange, User, UserManager, UserStatus
+from accounts.models.sessions import RefreshToken, Session, SessionKind, SessionQuerySet
 
 __all__ = [
     "ApiKey",
     "ApiKeyQuerySet",
     "Invitation",
     "InvitationQuerySet",
+    "LimitKind",
+    "LimitPolicy",
     "Membership",
     "Organization",
     "OrganizationQuerySet",
+    "RefreshToken",
     "Role",
+    "Session",
+    "SessionKind",
+    "SessionQuerySet",
     "StatusChange",
     "Team",
     "TeamMembership",

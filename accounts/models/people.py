@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
+from django.utils.crypto import salted_hmac
 
 from accounts.emails import email_key
 from common.models import Record
@@ -82,6 +83,14 @@ class User(Record, AbstractBaseUser):
     def slug(self) -> str:
         """The personal organization's slug, which wants to be selected; "" of a program."""
         return "" if self.service_of_id else self.personal_organization.slug
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What Django keeps in a browser's session, so that it ends with password and version.
+
+        Without the version, a session from before would live on after a suspension.
+        """
+        value = f"{self.password}:{self.token_version}"
+        return salted_hmac("accounts.session", value, secret=secret, algorithm="sha256").hexdigest()
 
     def get_short_name(self) -> str:
         return self.full_name or self.email

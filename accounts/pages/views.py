@@ -15,8 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import selectors, services
-from accounts.models import User
-from accounts.pages import actor
+from accounts.pages import actor, enter, session_id, stay
 from accounts.pages.forms import (
     KeyForm,
     LoginForm,
@@ -28,7 +27,6 @@ from accounts.pages.forms import (
 from common.errors import DomainError
 
 PAGE_SIZE = 20
-BACKEND = "accounts.backends.EmailBackend"
 
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -46,7 +44,7 @@ def signup(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             add_error(form, error)
         else:
-            _enter(request, user)
+            enter(request, user)
             messages.success(request, f"Welcome. Your models will be called {user.slug}/….")
             return redirect(_next_page(request))
     return _form_page(request, "accounts/signup.html", form)
@@ -65,7 +63,7 @@ def login(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             add_error(form, error)
         else:
-            _enter(request, user)
+            enter(request, user)
             return redirect(_next_page(request))
     return _form_page(request, "accounts/login.html", form)
 
@@ -73,6 +71,10 @@ def login(request: HttpRequest) -> HttpResponse:
 @require_POST
 def logout(request: HttpRequest) -> HttpResponse:
     """Log out."""
+    known = session_id(request)
+    if known is not None and request.user.is_authenticated:
+        who = actor(request)
+        services.end_session(selectors.get_session(who, known), actor_id=who.id)
     auth.logout(request)
     messages.info(request, "You are logged out.")
     return redirect(settings.LOGOUT_REDIRECT_URL)
@@ -135,18 +137,15 @@ def change_password(request: HttpRequest) -> HttpResponse:
     form = PasswordForm(request.POST or None)
     if form.is_valid():
         try:
-            user = services.change_password(actor=actor(request), **form.cleaned_data)
+            keep = session_id(request)
+            user = services.change_password(actor=actor(request), keep=keep, **form.cleaned_data)
         except DomainError as error:
             add_error(form, error)
         else:
-            auth.update_session_auth_hash(request, user)
+            stay(request, user)
             messages.success(request, "Your password is changed. Other devices are logged out.")
             return redirect("profile")
     return _form_page(request, "accounts/password.html", form)
-
-
-def _enter(request: HttpRequest, user: User) -> None:
-    auth.login(request, user, backend=BACKEND)
 
 
 def _form_page(

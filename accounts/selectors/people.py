@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db.models import Q
 
 from accounts.actors import Actor
-from accounts.errors import KeyNotFound
-from accounts.models import ApiKey, ApiKeyQuerySet, Membership, User
+from accounts.errors import KeyNotFound, SessionNotFound
+from accounts.models import ApiKey, ApiKeyQuerySet, Membership, Session, SessionQuerySet, User
 from accounts.scopes import in_order
 from common import clock
 
@@ -56,3 +56,16 @@ def describe_me(actor: Actor) -> Me:
         user_id=actor.id, organization_id__in=actor.organization_ids
     ).select_related("organization")
     return Me(actor.user, list(places), in_order(actor.scopes), actor.via)
+
+
+def list_sessions(actor: Actor) -> SessionQuerySet:
+    """The actor's sessions that are alive, the last used first."""
+    return Session.objects.visible_to(actor).alive()
+
+
+def get_session(actor: Actor, session_id: UUID) -> Session:
+    """One of them, or SessionNotFound."""
+    found = list_sessions(actor).filter(id=session_id).first()
+    if found is None:
+        raise SessionNotFound("There is no such session.")
+    return found

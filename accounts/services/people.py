@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from typing import Literal
+from uuid import UUID
 
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ from accounts.events import PasswordChanged, ProfileUpdated, UserLoggedIn, UserR
 from accounts.models import Membership, Organization, Role, User
 from accounts.permissions import check_operator
 from accounts.services.organizations import make_organization
+from accounts.services.sessions import end_sessions
 from accounts.slugs import slug_candidate
 from common import clock
 from common.errors import Fault
@@ -84,8 +86,12 @@ def update_profile(*, actor: Actor, full_name: str | None = None) -> User:
     return user
 
 
-def change_password(*, actor: Actor, current_password: str, new_password: str) -> User:
+def change_password(
+    *, actor: Actor, current_password: str, new_password: str, keep: UUID | None = None
+) -> User:
     """Set a new password for who knows the old one. Every token from before is void.
+
+    So is every session, but for the browser's that is `keep`.
 
     API keys stay: they are credentials of their own. Raises BadPassword.
     """
@@ -93,7 +99,7 @@ def change_password(*, actor: Actor, current_password: str, new_password: str) -
     if not user.check_password(_normal(current_password)):
         raise _bad_password("/current_password", ["This is not your password."], "wrong_password")
     _set_password(user, new_password, pointer="/new_password")
-    return _save_password(user, actor=actor)
+    return _save_password(user, actor=actor, keep=keep)
 
 
 def set_password(user: User, *, actor: Actor, new_password: str) -> User:
@@ -132,9 +138,10 @@ def _set_password(user: User, password: str, *, pointer: str) -> None:
 
 
 @transaction.atomic
-def _save_password(user: User, *, actor: Actor) -> User:
+def _save_password(user: User, *, actor: Actor, keep: UUID | None = None) -> User:
     user.token_version += 1
     user.touch("password", "token_version")
+    end_sessions(user, actor_id=actor.id, reason="password", keep=keep)
     publish(
         PasswordChanged(user_id=user.id),
         actor_id=actor.id,

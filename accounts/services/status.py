@@ -31,6 +31,7 @@ from accounts.models import (
 )
 from accounts.permissions import check_operator
 from accounts.services.organizations import revoke_keys
+from accounts.services.sessions import end_sessions
 from common import clock
 from common.errors import Conflict, Invalid
 from common.events import publish
@@ -143,6 +144,7 @@ def _move(user: User, status: UserStatus, *, actor_id: UUID | None, reason: str)
     # Ends every token and session there is; without it those of before would come back to life.
     user.token_version = held.token_version + 1
     user.touch("status", "is_active", "token_version")
+    end_sessions(user, actor_id=actor_id, reason="status")
     return True
 
 

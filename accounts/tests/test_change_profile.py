@@ -9,8 +9,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from accounts.services import issue_tokens
 from accounts.tests.factories import PASSWORD
-from accounts.tokens import issue_tokens
 from common.models import EventRecord
 
 pytestmark = pytest.mark.django_db

@@ -181,7 +181,7 @@ def test_a_list_costs_the_same_for_one_and_for_many(
 ) -> None:
     for _ in range(60):
         key_for(alice)
-    with django_assert_max_num_queries(3):  # who asks, the count, the page
+    with django_assert_max_num_queries(4):  # who asks, their limits, the count, the page
         body = client.get(f"{URL}?page_size=50").json()
     assert (body["count"], len(body["results"])) == (60, 50)
     assert body["next"]

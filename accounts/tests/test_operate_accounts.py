@@ -14,9 +14,8 @@ from django.urls import reverse
 from accounts.actors import actor_for_user
 from accounts.errors import OperatorsOnly
 from accounts.models import ApiKey, Organization, User
-from accounts.services import activate_user, deactivate_user, set_password
+from accounts.services import activate_user, deactivate_user, issue_tokens, set_password
 from accounts.tests.factories import PASSWORD, make_key
-from accounts.tokens import issue_tokens
 from common.models import EventRecord
 
 pytestmark = pytest.mark.django_db
@@ -38,8 +37,11 @@ def act(console: Client, table: str, action: str, *rows: object) -> None:
 
 def test_the_console_asks_for_e_mail_and_password(olga: User) -> None:
     client = Client()
-    client.post("/admin/login/", {"username": olga.email, "password": PASSWORD})
-    front = client.get("/admin/")
+    asked = client.get("/admin/", follow=True)
+    assert asked.request["PATH_INFO"] == "/login"
+    form = {"email": olga.email, "password": PASSWORD, "next": "/admin/"}
+    front = client.post("/login", form, follow=True)
+    assert front.request["PATH_INFO"] == "/admin/"
     assert front.status_code == 200
     assert "Groups" not in front.content.decode()  # there is one right: to be an operator
 

@@ -14,7 +14,8 @@ from accounts import keys
 from accounts.actors import actor_for_user
 from accounts.api.authentication import actor_by_key
 from accounts.models import ApiKey, Membership, Organization, User, UserStatus
-from accounts.tokens import actor_for_token, issue_tokens
+from accounts.services import issue_tokens
+from accounts.tokens import actor_for_token
 
 pytestmark = pytest.mark.django_db
 ME = "/api/v1/auth/me"

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from common.jail import Jail, JailError
+from common.limits import limiter
 
 Check = dict[str, Any]
 
@@ -44,7 +45,12 @@ def ready(request: HttpRequest) -> JsonResponse:
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:
     """The whole; `checks` only for operators and for holders of METRICS_TOKEN."""
-    checks = {"database": check_database(), "cache": check_cache(), "jail": check_jail()}
+    checks = {
+        "database": check_database(),
+        "cache": check_cache(),
+        "jail": check_jail(),
+        "limits": check_limits(),
+    }
     ok = checks["database"]["ok"] and checks["cache"]["ok"]
     body: dict[str, Any] = {"status": "ok" if ok else "unavailable", "version": settings.VERSION}
     if _may_see_details(request):
@@ -90,6 +96,14 @@ def check_jail() -> Check:
         return dict(Jail(settings.JAIL_SOCKET).status())
     except JailError as error:
         return {"ok": False, "error": str(error)}
+
+
+def check_limits() -> Check:
+    """Whether this process counts limits with all others, or must do with its share of them."""
+    since = limiter().degraded_since
+    if since is None:
+        return {"ok": True}
+    return {"ok": False, "error": "degraded", "seconds": round(time.monotonic() - since, 1)}
 
 
 def _migrated() -> bool:

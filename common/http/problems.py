@@ -24,6 +24,7 @@ def problem(error: DomainError) -> dict[str, Any]:
         "code": error.code,
         "request_id": request_id(),
     }
+    body |= error.members
     if error.errors:
         body["errors"] = [
             {"pointer": fault.pointer, "detail": fault.detail, "code": fault.code}

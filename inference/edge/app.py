@@ -29,6 +29,7 @@ from common.errors import DomainError, Invalid, Unavailable
 from common.http.problems import CONTENT_TYPE, problem, problem_headers
 from common.http.views import ServerError, answer_error
 from common.ids import uuid7_bytes
+from common.limits import LimitExceeded, limit_fields
 from inference import native
 from inference.edge.callers import Callers, Route
 from inference.edge.gate import Application, Environ, Gate, StartResponse
@@ -91,50 +92,62 @@ class Edge:
     def _predict(
         self, environ: Environ, start_response: StartResponse, token: str, path: str, length: int
     ) -> Iterable[bytes]:
-        self._django.predicted_at = time.monotonic()
+        self._django.predicted_at = now = time.monotonic()
         id_ = uuid7_bytes()
         request_id = _request_id(environ, id_)
+        limits: Headers = []
         try:
-            route = self.callers.known(token, path) or self._route(token, path, PREDICT)
-            if route is None:
+            route = self.callers.known(token, path, now)
+            if route is not None:
+                limits = route.lease.take(now)
+            elif (route := self._route(token, path, PREDICT, limits)) is None:
                 return self._pass_on(environ, start_response)
             body = _read(environ, length)
             out = native.answer(route.served, route.facts, body, id_, request_id)
         except Exception as error:  # noqa: BLE001  the last place that can answer
-            return _refuse(error, start_response, request_id)
-        start_response("200 OK", [*ANSWER_HEADERS, ("X-Request-ID", request_id)])
+            return _refuse(error, start_response, request_id, limits)
+        start_response("200 OK", [*ANSWER_HEADERS, ("X-Request-ID", request_id), *limits])
         return [out]
 
     def _infer(
         self, environ: Environ, start_response: StartResponse, token: str, path: str, length: int
     ) -> Iterable[bytes]:
-        self._django.predicted_at = time.monotonic()
+        self._django.predicted_at = now = time.monotonic()
         id_ = uuid7_bytes()
         request_id = _request_id(environ, id_)
+        limits: Headers = []
         try:
-            route = self.callers.known(token, path) or self._route(token, path, INFER)
-            if route is None:
+            route = self.callers.known(token, path, now)
+            if route is not None:
+                limits = route.lease.take(now)
+            elif (route := self._route(token, path, INFER, limits)) is None:
                 return self._pass_on(environ, start_response)
             call = Call.of(environ, _read(environ, length))
             out, headers = door.infer(
                 route.served, route.facts, call, id_, request_id, most=self._most_bytes
             )
         except Exception as error:  # noqa: BLE001  the last place that can answer
-            return _refuse_v2(error, start_response, request_id, path)
-        headers += [NOSNIFF, ("X-Request-ID", request_id)]
+            return _refuse_v2(error, start_response, request_id, path, limits)
+        headers += [NOSNIFF, ("X-Request-ID", request_id), *limits]
         start_response("200 OK", headers)
         return [out]
 
-    def _route(self, token: str, path: str, pattern: re.Pattern[str]) -> Route | None:
+    def _route(
+        self, token: str, path: str, pattern: re.Pattern[str], limits: Headers
+    ) -> Route | None:
         """Where the path leads this caller; None where it is no path of ours.
 
         What `Callers.known` gives the next time has passed here: who may not predict has no route.
+        A call that was counted adds its headers to `limits`, though it may lead nowhere.
         """
         caller = self.callers.caller(token)
         if SCOPE not in caller.actor.scopes:
             raise InsufficientScope(SCOPE)
         found = pattern.fullmatch(path)
-        return self.callers.route(caller, path, found[1]) if found else None
+        if found is None:
+            return None  # Django answers it, and counts it
+        limits += caller.lease.take(time.monotonic())
+        return self.callers.route(caller, path, found[1])
 
     def _length(self, environ: Environ) -> int:
         """How long the body is; 0 where Django shall judge the request."""
@@ -200,30 +213,36 @@ def _known(error: Exception) -> DomainError:
     return known
 
 
-def _refuse(error: Exception, start_response: StartResponse, request_id: str) -> Iterable[bytes]:
+def _refuse(
+    error: Exception, start_response: StartResponse, request_id: str, limits: Headers
+) -> Iterable[bytes]:
     """The error as a problem, as Django's view would tell it."""
     with request_context(request_id):
         known = _known(error)
         body = json.dumps(problem(known)).encode()
-    headers = [("Content-Type", CONTENT_TYPE), *_error_headers(error, known, request_id)]
+    headers = [("Content-Type", CONTENT_TYPE), *_error_headers(error, known, request_id, limits)]
     start_response(STATUS[known.status], headers)
     return [body]
 
 
 def _refuse_v2(
-    error: Exception, start_response: StartResponse, request_id: str, path: str
+    error: Exception, start_response: StartResponse, request_id: str, path: str, limits: Headers
 ) -> Iterable[bytes]:
     """The error as the protocol's clients read it."""
     with request_context(request_id):
         known = _known(error)
     found = INFER.fullmatch(path)
     body = error_body(message_of(known, found[1] if found else path))
-    headers = [("Content-Type", JSON), *_error_headers(error, known, request_id)]
+    headers = [("Content-Type", JSON), *_error_headers(error, known, request_id, limits)]
     start_response(STATUS[status_of(known)], headers)
     return [body]
 
 
-def _error_headers(error: Exception, known: DomainError, request_id: str) -> Headers:
-    headers = [NOSNIFF, ("X-Request-ID", request_id), *problem_headers(known).items()]
+def _error_headers(
+    error: Exception, known: DomainError, request_id: str, limits: Headers
+) -> Headers:
+    if isinstance(known, LimitExceeded):
+        limits = limit_fields(known.standings)
+    headers = [NOSNIFF, ("X-Request-ID", request_id), *problem_headers(known).items(), *limits]
     challenge = getattr(error, "auth_header", None)
     return [*headers, ("WWW-Authenticate", challenge)] if challenge else headers

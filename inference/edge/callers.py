@@ -18,11 +18,13 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
-from accounts.actors import Actor
+from accounts import limits
 from accounts.api.authentication import Credential, read_credential
 from accounts.errors import BadToken
+from accounts.events import LimitsChanged
 from common import clock
 from common.heard import Follower
+from common.limits import lease, limiter
 from inference.journal.record import pack_facts
 from inference.serving import Served, served_for
 from registry.selectors import resolve_for_use
@@ -33,6 +35,7 @@ MOST_CALLERS = 100_000
 MOST_ROUTES = 10_000  # of one caller
 MOST_JUNK = 10_000
 UNHEARD = 1.0  # seconds without news after which nothing remembered is used
+WHOSE = ("session_id", "key_id", "user_id")
 HEARD_TYPES = (
     "api_key.updated", "api_key.revoked", "api_key.rolled", "api_key.leaked",
     "user.activated", "user.deactivated", "user.suspended", "user.deleted",
@@ -40,20 +43,22 @@ HEARD_TYPES = (
     "user.password_changed", "user.profile_updated", "organization.deleted",
     "organization.member_joined", "organization.member_role_changed",
     "organization.member_removed", "service_account.deleted", "team.deleted",
-    "team.member_added", "team.member_role_changed", "team.member_removed",
+    "session.ended", "team.member_added", "team.member_role_changed", "team.member_removed",
     "model.updated", "model.shared", "model.share_changed", "model.unshared",
     "model_version.received", "model_version.ready", "model_version.rejected",
-    "model_version.updated",
+    "model_version.updated", "limits.changed",
 )  # fmt: skip
 
 
 class Route:
     """A path of one caller's: the version it leads to, and the caller as the journal notes them."""
 
-    __slots__ = ("facts", "served")
+    __slots__ = ("facts", "lease", "served")
 
-    def __init__(self, served: Served, actor: Actor) -> None:
+    def __init__(self, served: Served, caller: Caller) -> None:
+        actor = caller.actor
         self.served = served
+        self.lease = caller.lease
         self.facts = pack_facts(
             version_id=served.version_id,
             model_id=served.model_id,
@@ -64,14 +69,24 @@ class Route:
 
 
 class Caller:
-    """A credential that was read, and the routes it has used. `until` is on the monotonic clock."""
+    """A credential that was read, its limits, and the routes it has used.
 
-    __slots__ = ("actor", "routes", "until")
+    `until` is on the monotonic clock.
+    """
+
+    __slots__ = ("actor", "lease", "routes", "until")
 
     def __init__(self, credential: Credential) -> None:
         self.actor = credential.actor
+        self.lease = lease(limiter(), limits.buckets_for(self.actor))
         self.until = time.monotonic() + min(TTL, _seconds_to(credential.ends_at))
         self.routes: dict[str, Route] = {}
+
+    def is_of(self, name: str, id_: str) -> bool:
+        """Whether the credential is that session's, key's or user's."""
+        actor = self.actor
+        found = {"session_id": actor.session_id, "key_id": actor.key_id, "user_id": actor.id}
+        return str(found.get(name)) == id_
 
 
 class Callers:
@@ -89,12 +104,14 @@ class Callers:
         self._heard = 0
         self.follower = Follower(HEARD_TYPES, heard=self._forget, lost=self.clear)
 
-    def known(self, token: str, path: str) -> Route | None:
-        """Where a path led this caller the last time; None where that must be asked again."""
+    def known(self, token: str, path: str, now: float) -> Route | None:
+        """Where a path led this caller the last time; None where that must be asked again.
+
+        `now` is the present moment on the monotonic clock.
+        """
         caller = self._known.get(token)
         if caller is None:
             return None
-        now = time.monotonic()
         if now < caller.until and now < self.follower.looked_at + self._unheard:
             return caller.routes.get(path)
         return None
@@ -113,7 +130,7 @@ class Callers:
         """
         heard = self._heard
         try:
-            route = Route(served_for(resolve_for_use(caller.actor, ref)), caller.actor)
+            route = Route(served_for(resolve_for_use(caller.actor, ref)), caller)
         finally:
             connections.close_all()
         with self._lock:
@@ -159,19 +176,22 @@ class Callers:
 
     def _forget(self, type_: str, payload: dict[str, Any]) -> None:
         """Forget what an event may have changed."""
+        if type_ == LimitsChanged.type:
+            limits.policies.forget()
         with self._lock:
             self._heard += 1
             if type_.startswith("model"):
                 self._forget_routes(str(payload["name"]).lower())
                 return
-            key, user = payload.get("key_id"), payload.get("user_id")
-            if key is None and user is None:  # it is about more than one of them
+            whose = {
+                name: payload[name]
+                for name in ("session_id", "key_id", "user_id")
+                if payload.get(name)
+            }
+            if not whose:  # it is about more than one of them
                 self._known.clear()
-            gone = [
-                token
-                for token, caller in self._known.items()
-                if str(caller.actor.key_id) == key or str(caller.actor.id) == user
-            ]
+            name, id_ = next(iter(whose.items()), ("", ""))
+            gone = [token for token, caller in self._known.items() if caller.is_of(name, id_)]
             for token in gone:
                 del self._known[token]
             self._junk.clear()

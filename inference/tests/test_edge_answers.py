@@ -21,8 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from accounts.actors import actor_for_user
 from accounts.api.authentication import read_credential
 from accounts.models import ApiKey, User
-from accounts.services import deactivate_user, revoke_api_key
-from accounts.tokens import issue_tokens
+from accounts.services import create_limit, deactivate_user, issue_tokens, revoke_api_key
 from common.errors import Unavailable
 from inference.edge import callers as callers_module
 from inference.edge.app import Edge
@@ -178,6 +177,7 @@ def test_a_request_id_is_given_or_taken(edge: Edge, key: str, live: None) -> Non
 ALLOWED = (
     "inference/",
     "common/ids.py",
+    "common/limits/leases.py",
     "common/runtime.py",
     "jail/linear.py",
     "jail/batch.py",
@@ -211,11 +211,16 @@ def cost_of(edge: Edge, key: str) -> tuple[Counter[str], Counter[str]]:
     return files, functions
 
 
-def test_a_warm_call_asks_nobody_and_does_little(edge: Edge, key: str, live: None) -> None:
-    for _ in range(3):
+def test_a_warm_call_asks_nobody_and_does_little(
+    edge: Edge, key: str, live: None, alice: User
+) -> None:
+    create_limit(actor=None, kind="user", target_id=alice.id, per_minute=10_000_000)
+    for _ in range(50):  # until a good many tokens are leased
         assert ask(edge, PREDICT, GOOD, key=key).status == 200
     with CaptureQueriesContext(connection) as queries:
-        files, functions = cost_of(edge, key)
+        # One in some hundred calls moves on to the next lease; of three in a row two do not.
+        costs = sorted((cost_of(edge, key) for _ in range(3)), key=lambda cost: cost[1].total())
+    files, functions = costs[1]
     assert len(queries) == 0
     elsewhere = {
         path for path in files if not any(part in path for part in ALLOWED) and "tests/" not in path

@@ -14,11 +14,24 @@ from typing import Any
 from django.test import Client
 
 from accounts.actors import actor_for_user
-from accounts.models import ApiKey, Invitation, Membership, Organization, TeamMembership, User
+from accounts.models import (
+    ApiKey,
+    Invitation,
+    Membership,
+    Organization,
+    Session,
+    TeamMembership,
+    User,
+)
 from accounts.scopes import ALL
-from accounts.services import create_service_account, create_team, invite
+from accounts.services import (
+    create_limit,
+    create_service_account,
+    create_team,
+    invite,
+    issue_tokens,
+)
 from accounts.tests.factories import make_key, make_user
-from accounts.tokens import issue_tokens
 from common import clock
 from inference.tests.test_browse_predictions import make_prediction
 from registry.models import Model, ModelShare
@@ -141,6 +154,8 @@ def _names(
         "key": ApiKey.objects.get(name="target").id,
         "share": shares["view"].id,
         "prediction": prediction.id,
+        "session": Session.objects.filter(user=owner).latest("id").id,
+        "limit": create_limit(actor=None, kind="default_key", per_hour=1_000_000).id,
     }
 
 

@@ -15,6 +15,13 @@ ROWS: list[Row] = columns(
     ("POST", "auth/register", REGISTER, "201 201 201 201 201 201 201 201 201 201 201 201"),
     ("POST", "auth/login", LOG_IN, "200 200 200 200 200 200 200 200 200 200 200 200"),
     ("POST", "auth/refresh", {"refresh": "x"}, "401 401 401 401 401 401 401 401 401 401 401 401"),
+    # A dead key is refused before anybody looks at the body; a key that works has no session.
+    ("POST", "auth/logout", {"refresh": "x"}, "204 204 204 204 204 204 204 204 204 204 401 401"),
+    ("POST", "auth/logout", {}, "401 204 204 204 204 204 204 204 400 400 401 401"),
+    ("GET", "auth/sessions", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("DELETE", "auth/sessions", None, "401 204 204 204 204 204 204 204 403 204 401 401"),
+    ("GET", "auth/sessions/{session}", None, "401 404 404 404 404 200 404 404 404 404 401 401"),
+    ("DELETE", "auth/sessions/{session}", None, "401 404 404 404 404 204 404 404 403 404 401 401"),
     ("GET", "auth/me", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
     ("PUT", "auth/profile", {"full_name": "N"}, "401 200 200 200 200 200 200 200 403 200 401 401"),
     ("PATCH", "auth/profile", {"full_name": "N"}, "401 200 200 200 200 200 200 200 403 200 401 401"),

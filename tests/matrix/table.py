@@ -23,7 +23,7 @@ class Row:
     def address(self, names: dict[str, Any]) -> str:
         """The whole path, with what stands in braces filled in."""
         path = self.path if self.path.startswith("/") else f"/api/v1/{self.path}"
-        return path.format(**names)
+        return path.format_map(names)
 
 
 def columns(*rows: tuple[str, str, Any, str]) -> list[Row]:
