@@ -179,6 +179,10 @@ CELERY_BEAT_SCHEDULE = {
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
     "sweep-sessions": {"task": "accounts.tasks.sweep_sessions", "schedule": schedule(3600.0)},
+    "sweep-email-tokens": {
+        "task": "accounts.tasks.sweep_email_tokens",
+        "schedule": schedule(3600.0),
+    },
     "make-partitions": {"task": "inference.tasks.make_partitions", "schedule": schedule(3600.0)},
     "retain-predictions": {
         "task": "inference.tasks.retain_predictions",

@@ -13,13 +13,19 @@ from django.db import transaction
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 
-from tests.matrix import rows_accounts, rows_limits, rows_models, rows_pages
+from tests.matrix import rows_accounts, rows_limits, rows_mail, rows_models, rows_pages
 from tests.matrix.cast import CALLERS, World, make_world, send
 from tests.matrix.table import Row
 from tests.test_house_rules import routes
 
 pytestmark = pytest.mark.django_db
-ROWS = [*rows_accounts.ROWS, *rows_limits.ROWS, *rows_models.ROWS, *rows_pages.ROWS]
+ROWS = [
+    *rows_accounts.ROWS,
+    *rows_mail.ROWS,
+    *rows_limits.ROWS,
+    *rows_models.ROWS,
+    *rows_pages.ROWS,
+]
 REALM = 'Bearer realm="slipway"'
 
 

@@ -40,6 +40,7 @@ from accounts.events.people import (
     UserRegistered,
     UserSuspended,
 )
+from accounts.events.proofs import EmailVerified, ResetAsked, SignUpAsked, VerificationAsked
 from accounts.events.sessions import (
     SessionEnded,
     SessionReuseDetected,
@@ -51,6 +52,7 @@ __all__ = [
     "ApiKeyRevoked",
     "ApiKeyRolled",
     "ApiKeyUpdated",
+    "EmailVerified",
     "InvitationClosed",
     "InvitationCreated",
     "LimitsChanged",
@@ -64,10 +66,12 @@ __all__ = [
     "OrganizationUpdated",
     "PasswordChanged",
     "ProfileUpdated",
+    "ResetAsked",
     "ServiceAccountCreated",
     "ServiceAccountDeleted",
     "SessionEnded",
     "SessionReuseDetected",
+    "SignUpAsked",
     "TeamCreated",
     "TeamDeleted",
     "TeamMemberAdded",
@@ -80,4 +84,5 @@ __all__ = [
     "UserLoggedIn",
     "UserRegistered",
     "UserSuspended",
+    "VerificationAsked",
 ]

@@ -16,11 +16,13 @@ from accounts.models.organizations import (
     TeamQuerySet,
 )
 from accounts.models.people import StatusChange, User, UserManager, UserStatus
+from accounts.models.proofs import EmailToken, Purpose, SignUp
 from accounts.models.sessions import RefreshToken, Session, SessionKind, SessionQuerySet
 
 __all__ = [
     "ApiKey",
     "ApiKeyQuerySet",
+    "EmailToken",
     "Invitation",
     "InvitationQuerySet",
     "LimitKind",
@@ -28,11 +30,13 @@ __all__ = [
     "Membership",
     "Organization",
     "OrganizationQuerySet",
+    "Purpose",
     "RefreshToken",
     "Role",
     "Session",
     "SessionKind",
     "SessionQuerySet",
+    "SignUp",
     "StatusChange",
     "Team",
     "TeamMembership",

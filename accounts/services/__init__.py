@@ -39,6 +39,15 @@ from accounts.services.programs import (
     delete_service_account,
     get_service_account,
 )
+from accounts.services.proofs import (
+    ask_reset,
+    ask_verification,
+    begin_proof,
+    bind_token,
+    reset_password,
+    sweep_email_tokens,
+    verify_email,
+)
 from accounts.services.sessions import (
     end_by_refresh_token,
     end_session,
@@ -50,6 +59,7 @@ from accounts.services.sessions import (
     refresh_tokens,
     sweep_sessions,
 )
+from accounts.services.sign_up import sign_up, take_sign_up
 from accounts.services.status import (
     activate_user,
     appoint_operator,
@@ -73,6 +83,10 @@ __all__ = [
     "activate_user",
     "add_team_member",
     "appoint_operator",
+    "ask_reset",
+    "ask_verification",
+    "begin_proof",
+    "bind_token",
     "change_password",
     "create_api_key",
     "create_limit",
@@ -105,17 +119,22 @@ __all__ = [
     "remove_member",
     "remove_team_member",
     "report_leaked_key",
+    "reset_password",
     "revoke_api_key",
     "revoke_invitation",
     "roll_api_key",
     "set_member_role",
     "set_password",
     "set_team_member_role",
+    "sign_up",
     "suspend_user",
+    "sweep_email_tokens",
     "sweep_sessions",
+    "take_sign_up",
     "update_api_key",
     "update_limit",
     "update_organization",
     "update_profile",
     "update_team",
+    "verify_email",
 ]

@@ -30,7 +30,7 @@ class Inbox:
 
     def text(self) -> str:
         """The body of the last message."""
-        return str(self.last.get_content())
+        return str(self.last.get_content()).replace("\r\n", "\n")
 
     def found(self, pattern: str) -> str:
         """The first group of the pattern in the last message."""
