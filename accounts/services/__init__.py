@@ -47,6 +47,7 @@ from accounts.services.proofs import (
     reset_password,
     sweep_email_tokens,
     verify_email,
+    vouch_for,
 )
 from accounts.services.sessions import (
     end_by_refresh_token,
@@ -137,4 +138,5 @@ __all__ = [
     "update_profile",
     "update_team",
     "verify_email",
+    "vouch_for",
 ]

@@ -37,6 +37,7 @@ class Command(BaseCommand):
                 user = services.register_user(
                     email=email, password=password, full_name=options["name"], vouched=True
                 )
+            services.vouch_for(user)
             services.appoint_operator(user, actor=None)
         except DomainError as error:
             raise CommandError(error.message) from error
