@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from rest_framework.test import APIClient
 
+from accounts import attempts, guards
 from accounts.models import User
 from accounts.services import issue_tokens
 from accounts.tests import factories
 from common import clock as real_clock
+
+
+@pytest.fixture(autouse=True)
+def own_counters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for another's wrong passwords, or is kept out by its rules."""
+    monkeypatch.setattr(attempts, "salt", uuid4().hex)
+    guards.guard.put(())
 
 
 @pytest.fixture

@@ -22,7 +22,15 @@ from accounts import admin_limits as _registers_limits  # noqa: F401
 from accounts import services
 from accounts.actors import Actor
 from accounts.emails import BadEmail, check_email, email_key
-from accounts.models import ApiKey, Membership, Organization, User
+from accounts.models import (
+    ApiKey,
+    AuditCheck,
+    Digest,
+    Membership,
+    Notification,
+    Organization,
+    User,
+)
 from accounts.pages import actor
 from accounts.pages.forms import add_error
 from accounts.passwords import MAX_LENGTH
@@ -111,7 +119,7 @@ class UserAdmin(ReadOnlyAdmin):
     )
     readonly_fields = ("id", "slug", "created_at", "updated_at", "set_password")
     add_form = UserAddForm
-    actions = ("activate", "deactivate", "appoint")
+    actions = ("activate", "deactivate", "delete_accounts", "appoint")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return True
@@ -177,6 +185,10 @@ class UserAdmin(ReadOnlyAdmin):
     def deactivate(self, request: HttpRequest, users: QuerySet[User]) -> None:
         _each(request, users, services.deactivate_user, "shut out", actor(request))
 
+    @admin.action(description="Delete for good: nothing that names them stays")
+    def delete_accounts(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        _each(request, users, services.delete_user, "deleted", actor(request))
+
     @admin.action(description="Make operator")
     def appoint(self, request: HttpRequest, users: QuerySet[User]) -> None:
         _each(request, users, services.appoint_operator, "made operator", actor(request))
@@ -230,3 +242,24 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     @admin.action(description="Revoke")
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
         _each(request, keys, services.revoke_api_key, "revoked", actor(request))
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "user", "type", "text", "read_at", "mail", "mailed_at")
+    list_filter = ("audience", "mail")
+    list_select_related = ("user",)
+    search_fields = ("=event_id", "user__email", "type")
+
+
+@admin.register(Digest)
+class DigestAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "user", "kind", "period")
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+
+
+@admin.register(AuditCheck)
+class AuditCheckAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "seals", "chains", "broken", "unsealed", "ms")
+    list_filter = ("broken",)

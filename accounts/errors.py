@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from common.errors import Conflict, Denied, DomainError, Invalid, NotFound, Unavailable
+from common.errors import (
+    Conflict,
+    Denied,
+    DomainError,
+    Invalid,
+    Limited,
+    NotFound,
+    Unavailable,
+)
 
 REALM = 'Bearer realm="slipway"'
 
@@ -129,6 +137,12 @@ class MemberNotFound(NotFound):
     default_code = "member_not_found"
 
 
+class AccountNotFound(NotFound):
+    """Operators alone are told so."""
+
+    default_code = "account_not_found"
+
+
 class InvitationNotFound(NotFound):
     default_code = "invitation_not_found"
 
@@ -197,3 +211,35 @@ class NoSession(Invalid):
     """A key can't log out: it is revoked."""
 
     default_code = "no_session"
+
+
+class AddressBlocked(Denied):
+    """A rule keeps the client's address out. It is not said which, or since when."""
+
+    default_code = "address_blocked"
+
+    def __init__(self) -> None:
+        super().__init__("Requests from your address are not taken.")
+
+
+class AddressNotAllowed(Denied):
+    """The key, or its organization, works from certain networks alone."""
+
+    default_code = "address_not_allowed"
+
+    def __init__(self) -> None:
+        super().__init__("This credential does not work from your address.")
+
+
+class WouldLockYouOut(Conflict):
+    default_code = "would_lock_you_out"
+
+
+class RuleNotFound(NotFound):
+    default_code = "ip_rule_not_found"
+
+
+class TooManyAttempts(Limited):
+    """Wrong passwords came too fast. It is the same for accounts that do not exist."""
+
+    default_code = "too_many_attempts"

@@ -1,4 +1,4 @@
-"""What accounts do about things that happened: the mail they send."""
+"""What accounts do when something has happened: they notify, and they mail."""
 
 from __future__ import annotations
 
@@ -11,14 +11,29 @@ from accounts.events import (
     InvitationCreated,
     ResetAsked,
     SignUpAsked,
+    UserDeleted,
     UserRegistered,
     VerificationAsked,
 )
 from accounts.mail import send_mail_to
 from accounts.models import EmailToken, Invitation, Purpose, User
 from accounts.proofs import LIVES, link_token, mailed_code
-from accounts.services import begin_proof, bind_token, invitation_token, take_sign_up
-from common.events import on
+from accounts.services import (
+    begin_proof,
+    bind_token,
+    forget_notifications,
+    invitation_token,
+    notify,
+    take_sign_up,
+)
+from common.events import on, on_every
+from common.models import EventRecord
+
+
+@on_every
+def tell_people(row: EventRecord) -> None:
+    """Notify whoever should hear of it."""
+    notify(row)
 
 
 @on(InvitationCreated)
@@ -79,3 +94,9 @@ def _mail(token: EmailToken | None) -> None:
         "hours": LIVES[Purpose(token.purpose)] // timedelta(hours=1),
     }
     send_mail_to(token.user.email, token.purpose, context)
+
+
+@on(UserDeleted)
+def forget_what_they_were_told(event: UserDeleted, *, event_id: UUID) -> None:
+    """Nothing more is told to who is gone, and what was told goes with them."""
+    forget_notifications(event.user_id)

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from common.models import EventRecord
+from common.models import AuditSeal, EventRecord
 
 
 class BaseAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
@@ -45,3 +45,18 @@ class EventRecordAdmin(ReadOnlyAdmin):
     list_filter = ("type", ("dispatched_at", admin.EmptyFieldListFilter))
     search_fields = ("=id", "=organization_id", "=actor_id", "=request_id")
     date_hierarchy = "created_at"
+
+
+@admin.register(AuditSeal)
+class AuditSealAdmin(ReadOnlyAdmin):
+    list_display = ("event_id", "organization_id", "number", "hex_hash", "sealed_at")
+    search_fields = ("=event_id", "=organization_id")
+    fields = ("event_id", "organization_id", "number", "hex_before", "hex_hash", "sealed_at")
+
+    @admin.display(description="hash")
+    def hex_hash(self, seal: AuditSeal) -> str:
+        return bytes(seal.hash).hex()
+
+    @admin.display(description="hash before")
+    def hex_before(self, seal: AuditSeal) -> str:
+        return bytes(seal.prev_hash).hex()

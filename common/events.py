@@ -46,9 +46,11 @@ class Subscriber(Protocol):
 
 E = TypeVar("E", bound=type[Event])
 S = TypeVar("S", bound=Subscriber)
+Listener = Callable[[EventRecord], None]
 
 types: dict[str, type[Event]] = {}
 _subscribers: dict[str, list[Subscriber]] = {}
+_listeners: list[Listener] = []
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -79,6 +81,12 @@ def on(kind: type[Event]) -> Callable[[S], S]:
         return function
 
     return subscribe
+
+
+def on_every(function: Listener) -> Listener:
+    """Subscribe a function to every event: it gets the row, with who did it and where."""
+    _listeners.append(function)
+    return function
 
 
 def publish(
@@ -122,3 +130,5 @@ def deliver(row: EventRecord) -> None:
     happened = msgspec.convert(row.payload, kind)
     for subscriber in _subscribers.get(row.type, []):
         subscriber(happened, event_id=row.id)
+    for listener in _listeners:
+        listener(row)

@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 _lock = threading.Lock()
 _pack = struct.Struct(">QQ").pack
@@ -52,3 +53,9 @@ def uuid7_bytes() -> bytes:
     return _pack(
         (tick & ~0xFFF) << 4 | 0x7000 | tick & 0xFFF, 0x8000_0000_0000_0000 | _random_bits(62)
     )
+
+
+def least_id(moment: datetime) -> uuid.UUID:
+    """The smallest UUIDv7 that could have been made at this moment (to the millisecond)."""
+    milliseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return uuid.UUID(int=max(0, min(milliseconds, 2**48 - 1)) << 80)

@@ -1,10 +1,11 @@
-"""The outbox, and what every table of ours has."""
+"""The outbox and its seals, and what every table of ours has."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.fields.json import KT
 
 from common import clock
 from common.ids import uuid7
@@ -57,6 +58,8 @@ class EventRecord(models.Model):
             models.Index(fields=["organization_id", "-id"], name="event_by_organization"),
             models.Index(fields=["actor_id", "-id"], name="event_by_actor"),
             models.Index(fields=["subject_id", "-id"], name="event_by_subject"),
+            # Whom it is about, where the subject is a thing of theirs, such as a key.
+            models.Index(KT("payload__user_id"), models.F("id").desc(), name="event_by_person"),
             models.Index(
                 fields=["id"],
                 name="event_undispatched",
@@ -66,3 +69,37 @@ class EventRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+
+class AuditSeal(models.Model):
+    """An event's place in its organization's chain; the platform's own where there is none.
+
+    `hash` is over `prev_hash` and the event (`common.audit.canonical`). Rows are only ever added:
+    the application's role in the database may do nothing else with them. The event is named, not
+    referred to: a seal must outlive an event that somebody takes away, to tell of it.
+    """
+
+    event_id = models.UUIDField(unique=True)
+    organization_id = models.UUIDField(null=True, blank=True)
+    number = models.BigIntegerField(help_text="From 1 up, without a gap, in each chain.")
+    prev_hash = models.BinaryField(max_length=32)
+    hash = models.BinaryField(max_length=32, db_index=True)
+    xact = models.BigIntegerField(help_text="The transaction that wrote the event.")
+    sealed_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[AuditSeal]] = models.Manager()
+
+    class Meta:
+        verbose_name = "audit seal"
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization_id", "number"],
+                nulls_distinct=False,
+                name="audit_seal_number_unique",
+            ),
+            models.CheckConstraint(condition=models.Q(number__gte=1), name="audit_seal_numbered"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id or 'platform'} {self.number}"

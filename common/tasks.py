@@ -1,4 +1,4 @@
-"""Handing committed events to their subscribers."""
+"""Handing committed events to their subscribers, and sealing them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from common import clock, events
+from common.audit import sealer
 from common.context import request_context
 from common.models import EventRecord
 
@@ -72,3 +73,9 @@ def sweep_events() -> int:
     for event_id in left:
         send_event(event_id)
     return len(left)
+
+
+@shared_task
+def seal_events() -> int:
+    """Chain what was committed since the last time; returns how many events."""
+    return sealer.seal_committed()

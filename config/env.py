@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -66,6 +67,14 @@ def items(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A comma-separated list of networks: `10.0.0.0/8`, or single addresses."""
+    try:
+        return tuple(ip_network(part, strict=False) for part in items(name))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must hold networks like 10.0.0.0/8: {error}") from None
+
+
 def choice(name: str, default: str, allowed: set[str]) -> str:
     value = text(name, default)
     if value not in allowed:
@@ -86,9 +95,14 @@ def home(base: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the database, the cache and the broker answer."""
+    """Where the database, the cache and the broker answer.
+
+    `owner_url` is the same database by the role that owns the tables; "" where that is the
+    application's own.
+    """
 
     database_url: str
+    owner_url: str
     redis_url: str
     broker_url: str
 
@@ -99,10 +113,14 @@ def servers(home_dir: Path) -> Servers:
     `up` writes `run/servers.json`; it counts only while the process that wrote it lives.
     """
     running = _running_servers(home_dir / "run" / "servers.json")
+    database_url = secret("DATABASE_URL")
+    # Never the running servers' owner for another database.
+    owner_url = "" if database_url else running.get("database_owner_url", "")
     redis_url = secret("REDIS_URL") or running.get("redis_url", "redis://127.0.0.1:6379/0")
     return Servers(
-        database_url=secret("DATABASE_URL")
+        database_url=database_url
         or running.get("database_url", "postgresql://slipway@127.0.0.1:5432/slipway"),
+        owner_url=secret("DATABASE_OWNER_URL") or owner_url,
         redis_url=redis_url,
         broker_url=secret("CELERY_BROKER_URL") or redis_url,
     )
@@ -123,7 +141,7 @@ def database(url: str) -> dict[str, Any]:
     """A Django database entry from `postgresql://user:password@host:port/name?sslmode=…`."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://.")
+        raise ImproperlyConfigured("A database's URL must start with postgresql://.")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),

@@ -36,6 +36,7 @@ _public = urlsplit(PUBLIC_URL)
 _local_hosts = ["127.0.0.1", "localhost", "[::1]", socket.gethostname()]
 ALLOWED_HOSTS = [*{_public.hostname or "", HOST, *_local_hosts}, *env.items("ALLOWED_HOSTS")]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/(api|v1|v2|mlflow|invocations|ping|openapi\.json)"
 CORS_EXPOSE_HEADERS = [
@@ -68,6 +69,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "common.http.middleware.RequestContextMiddleware",
+    "accounts.middleware.AddressMiddleware",
     "common.http.middleware.SecurityHeadersMiddleware",
     "common.http.limits.LimitHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -98,6 +100,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "common.http.context.page",
+                "accounts.pages.context.unread",
             ],
         },
     },
@@ -123,6 +126,11 @@ if SLIPWAY_ROLE == "web":
 elif SLIPWAY_ROLE == "worker":
     DATABASES["default"]["CONN_MAX_AGE"] = 300
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if _servers.owner_url and SLIPWAY_ROLE == "command":
+    # For `migrate`: what serves has no use for the right to change tables.
+    DATABASES["owner"] = env.database(_servers.owner_url)
+    DATABASES["owner"]["OPTIONS"].setdefault("connect_timeout", 2)
+    DATABASES["owner"]["TEST"] = {"MIRROR": "default"}
 REDIS_URL = _servers.redis_url
 LIMITS_BACKEND = env.choice("LIMITS_BACKEND", "redis", {"redis", "memory"})
 CACHES: dict[str, dict[str, Any]] = {
@@ -176,6 +184,25 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = {
     "sweep-events": {"task": "common.tasks.sweep_events", "schedule": schedule(5.0)},
+    "seal-events": {
+        "task": "common.tasks.seal_events",
+        "schedule": schedule(1.0),
+        # Where no worker is free, one of them is enough afterwards.
+        "options": {"expires": 5.0},
+    },
+    "sample-metrics": {
+        "task": "config.tasks.sample_metrics",
+        "schedule": schedule(60.0),
+        "options": {"expires": 50.0},
+    },
+    "roll-up-metrics": {"task": "config.tasks.roll_up_metrics", "schedule": schedule(600.0)},
+    "sweep-mails": {"task": "accounts.tasks.sweep_mails", "schedule": schedule(60.0)},
+    "send-digests": {"task": "accounts.tasks.send_digests", "schedule": schedule(900.0)},
+    "retain-notifications": {
+        "task": "accounts.tasks.retain_notifications",
+        "schedule": schedule(86_400.0),
+    },
+    "check-audit": {"task": "accounts.tasks.check_audit", "schedule": schedule(86_400.0)},
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
     "sweep-sessions": {"task": "accounts.tasks.sweep_sessions", "schedule": schedule(3600.0)},
@@ -356,6 +383,7 @@ UNFOLD = {
         }
     },
     "SITE_URL": "/",
+    "DASHBOARD_CALLBACK": "config.dashboard.callback",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
 }

@@ -23,6 +23,7 @@ api = [
     path("", include("accounts.api.urls")),
     path("", include("inference.api.urls")),
     path("", include("registry.api.urls")),
+    path("", include("config.api.urls")),
 ]
 
 urlpatterns = [

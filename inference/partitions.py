@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, connection, transaction
 
 from common import clock
+from common.ids import least_id
 
 logger = structlog.get_logger(__name__)
 
@@ -21,12 +21,6 @@ LOCK = 0x5051
 # Making a partition waits for readers of the net; it must not keep the journal waiting with it.
 LOCK_TIMEOUT = "2s"
 _known: set[date] = set()
-
-
-def least_id(moment: datetime) -> UUID:
-    """The smallest UUIDv7 that could have been made at this moment (to the millisecond)."""
-    milliseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-    return UUID(int=max(0, min(milliseconds, 2**48 - 1)) << 80)
 
 
 def day_of(id_: int) -> date:
@@ -70,34 +64,22 @@ def drop_before(day: date) -> list[str]:
         if its_day < day:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-                cursor.execute(f'DROP TABLE "{name}"')
+                cursor.execute("SELECT inference_drop_partition(%s)", [its_day])
             _known.discard(its_day)
             dropped.append(name)
+    first = least_id(datetime(day.year, day.month, day.day, tzinfo=UTC))
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {NET} WHERE id < %s", [_bounds(day)[0]])  # noqa: S608
+        cursor.execute(f"DELETE FROM {NET} WHERE id < %s", [first])  # noqa: S608
     return dropped
 
 
-def _bounds(day: date) -> tuple[UUID, UUID]:
-    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return least_id(start), least_id(start + timedelta(days=1))
-
-
 def _ensure(day: date) -> None:
-    name = f"{TABLE}_p{day:%Y%m%d}"
-    low, high = _bounds(day)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            cursor.execute("SELECT to_regclass(%s)", [name])
-            if cursor.fetchone() == (None,):
-                # Attaching takes a lighter lock than making it a partition at once would.
-                cursor.execute(f"CREATE TABLE {name} (LIKE {TABLE} INCLUDING ALL)")
-                cursor.execute(
-                    f"ALTER TABLE {TABLE} ATTACH PARTITION {name}"
-                    f" FOR VALUES FROM ('{low}') TO ('{high}')"
-                )
+            # By the tables' owner: the application's role makes none (its migration says how).
+            cursor.execute("SELECT inference_make_partition(%s)", [day])
     except DatabaseError as error:
         logger.warning("partition_not_made", day=str(day), error=str(error))
         return

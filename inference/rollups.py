@@ -30,6 +30,7 @@ CONFIDENCE_BUCKETS: Final = 20
 MAX_LABELS: Final = 200
 OTHER: Final = "other"
 MAX_LABEL: Final = 100
+MOST_CODES: Final = 20
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Key = tuple[UUID, int]  # version, quarter in Unix milliseconds
@@ -207,6 +208,31 @@ def totals(version_ids: Iterable[UUID]) -> dict[UUID, Totals]:
         version: Totals(int(requests), int(rows), int(failed), int(inference), int(duration), last)
         for version, requests, rows, failed, inference, duration, last in found
     }
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformTotals:
+    """What all versions answered together; `errors` are the most frequent codes."""
+
+    requests: int
+    rows: int
+    failed: int
+    errors: dict[str, int]
+
+
+def platform_totals(*, since: datetime) -> PlatformTotals:
+    """The sums of all roll-ups from a moment on, to the quarter hour. Two queries."""
+    rows = RollUp.objects.filter(quarter__gte=since).order_by()
+    sums = rows.aggregate(a=Sum("requests"), b=Sum("rows"), c=Sum("failed"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT key, sum(value::bigint)::bigint FROM inference_rollup,"
+            " jsonb_each_text(errors) WHERE quarter >= %s GROUP BY key ORDER BY 2 DESC LIMIT %s",
+            [since, MOST_CODES],
+        )
+        errors = dict(cursor.fetchall())
+    requests, rows_, failed = (int(sums[name] or 0) for name in "abc")
+    return PlatformTotals(requests, rows_, failed, errors)
 
 
 def moment(milliseconds: int) -> datetime:

@@ -11,8 +11,8 @@ from django.db.models import Prefetch, prefetch_related_objects
 
 from accounts.actors import Actor
 from common.errors import NotFound
+from common.ids import least_id
 from inference.models import Prediction, PredictionQuerySet
-from inference.partitions import least_id
 from registry.models import ModelVersion
 from registry.selectors import get_model
 

@@ -20,18 +20,19 @@ class ModelVersionReceived(Event):
 
 @event("model_version.ready", subject="model_id")
 class ModelVersionReady(Event):
-    """A version answers predictions from now on."""
+    """A version answers predictions from now on. `user_id` is whose upload it was."""
 
     model_id: UUID
     version_id: UUID
     name: str
     number: int
     runtime: str
+    user_id: UUID | None = None
 
 
 @event("model_version.rejected", subject="model_id")
 class ModelVersionRejected(Event):
-    """The pipeline refused a file."""
+    """The pipeline refused a file. `user_id` is whose upload it was."""
 
     model_id: UUID
     version_id: UUID
@@ -39,6 +40,7 @@ class ModelVersionRejected(Event):
     number: int
     code: str
     reason: str
+    user_id: UUID | None = None
 
 
 @event("model.updated", subject="model_id")

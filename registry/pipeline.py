@@ -163,6 +163,7 @@ class _Run:
                     name=version.model.name,
                     number=version.number,
                     runtime=version.runtime,
+                    user_id=version.created_by_id,
                 ),
                 organization_id=version.model.organization_id,
             )
@@ -221,6 +222,7 @@ def _rejected(version: ModelVersion) -> ModelVersionRejected:
         number=version.number,
         code=version.code,
         reason=version.reason,
+        user_id=version.created_by_id,
     )
 
 

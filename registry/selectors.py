@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from accounts.actors import Actor
 from registry.errors import (
@@ -195,3 +195,14 @@ def search_models(models: ModelQuerySet, text: str) -> ModelQuerySet:
             Q(name__icontains=word) | Q(description__icontains=word) | Q(tags__icontains=word)
         )
     return models
+
+
+def count_models() -> int:
+    """Every model there is, archived ones too; for operators."""
+    return Model.objects.count()
+
+
+def count_versions_by_state() -> dict[str, int]:
+    """How many versions there are in each state of the pipeline; for operators."""
+    rows = ModelVersion.objects.order_by()
+    return dict(rows.values_list("state").annotate(Count("id")))

@@ -64,7 +64,9 @@ def _start() -> None:
     running = [_launch(server) for _, server in servers]
     for (variable, server), process in zip(servers, running, strict=True):
         _await(server, process)
-        os.environ[variable] = server.url
+        # Tests make databases and tables: they work as the owner. Its grants have a test.
+        url = server.owner_url if isinstance(server, Postgres) else server.url
+        os.environ[variable] = url
 
 
 def _await(server: Postgres | Valkey, process: subprocess.Popen[bytes]) -> None:

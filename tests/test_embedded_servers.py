@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import redis
 
+from config import private
 from config.embedded import providers
 from config.embedded.ports import LOOPBACK
 from config.embedded.postgres import Postgres, PostgresError
@@ -61,7 +62,7 @@ def valkey(tmp_path: Path) -> Valkey:
 
 def test_postgres_keeps_rows_over_a_kill(postgres: Postgres, start: Start) -> None:
     first = start(postgres)
-    with psycopg.connect(postgres.url) as connection:
+    with psycopg.connect(postgres.owner_url) as connection:
         connection.execute("CREATE TABLE kept (x int)")
         connection.execute("INSERT INTO kept VALUES (42)")
     first.kill()
@@ -75,7 +76,7 @@ def test_postgres_keeps_rows_over_a_kill(postgres: Postgres, start: Start) -> No
     start(again)
 
     assert again.port == postgres.port
-    with psycopg.connect(again.url) as connection:
+    with psycopg.connect(again.owner_url) as connection:
         assert connection.execute("SELECT x FROM kept").fetchall() == [(42,)]
 
 
@@ -87,14 +88,62 @@ def test_a_server_left_running_is_ended_before_the_next(postgres: Postgres, star
     assert again.is_ready()
 
 
-def test_the_role_may_do_no_more_than_it_must(postgres: Postgres, start: Start) -> None:
+@pytest.mark.parametrize("role", ["url", "owner_url", "reader_url"])
+def test_no_role_may_do_more_than_it_must(postgres: Postgres, start: Start, role: str) -> None:
     start(postgres)
-    with psycopg.connect(postgres.url) as connection:
+    with psycopg.connect(getattr(postgres, role)) as connection:
         rights = connection.execute(
             "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls "
             "FROM pg_roles WHERE rolname = current_user"
         ).fetchone()
     assert rights == (False, False, False, False, False)
+
+
+def test_only_the_owner_makes_tables(postgres: Postgres, start: Start) -> None:
+    start(postgres)
+    with psycopg.connect(postgres.owner_url) as connection:
+        connection.execute("CREATE TABLE made (x int)")
+    for url in (postgres.url, postgres.reader_url):
+        with (
+            psycopg.connect(url) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute("CREATE TABLE refused (x int)")
+
+
+def test_the_tables_of_an_older_cluster_go_to_their_owner(postgres: Postgres, start: Start) -> None:
+    """As it was made before there were three roles: the application owned everything."""
+    first = start(postgres)
+    passwords = private.read_json(postgres.folder / "passwords.json")
+    superuser = f"postgresql://postgres:{passwords['superuser']}@{LOOPBACK}:{postgres.port}/slipway"
+    with psycopg.connect(superuser) as connection:
+        for statement in (
+            "ALTER DATABASE slipway OWNER TO slipway",
+            "DROP ROLE slipway_owner",
+            "DROP ROLE slipway_readonly",
+            "SET ROLE slipway",
+            "CREATE TABLE kept (id int GENERATED ALWAYS AS IDENTITY, x int)",
+            "INSERT INTO kept (x) VALUES (42)",
+        ):
+            connection.execute(statement)
+    first.kill()
+    first.wait()
+    old = {name: passwords[name] for name in ("superuser", "role")}
+    private.write_json(postgres.folder / "passwords.json", old)
+    (postgres.folder / "migrated").write_text("a digest")
+
+    again = Postgres(postgres.folder, server_identity())
+    start(again)
+
+    assert not (postgres.folder / "migrated").exists()
+    with psycopg.connect(again.owner_url) as connection:
+        assert connection.execute("SELECT x FROM kept").fetchall() == [(42,)]
+        connection.execute("ALTER TABLE kept ADD COLUMN y int")
+    with (
+        psycopg.connect(again.url) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("SELECT x FROM kept")
 
 
 def test_postgres_asks_for_the_password(postgres: Postgres, start: Start) -> None:

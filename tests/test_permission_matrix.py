@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import copy
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,18 +15,17 @@ from django.db import transaction
 from django.test import Client
 from django.urls import NoReverseMatch, get_resolver, reverse
 
-from tests.matrix import rows_accounts, rows_limits, rows_mail, rows_models, rows_pages
+from tests import matrix
 from tests.matrix.cast import CALLERS, World, make_world, send
 from tests.matrix.table import Row
 from tests.test_house_rules import routes
 
 pytestmark = pytest.mark.django_db
-ROWS = [
-    *rows_accounts.ROWS,
-    *rows_mail.ROWS,
-    *rows_limits.ROWS,
-    *rows_models.ROWS,
-    *rows_pages.ROWS,
+ROWS: list[Row] = [
+    row
+    for module in pkgutil.iter_modules(matrix.__path__)
+    if module.name.startswith("rows_")
+    for row in importlib.import_module(f"tests.matrix.{module.name}").ROWS
 ]
 REALM = 'Bearer realm="slipway"'
 

@@ -13,10 +13,11 @@ from rest_framework.request import Request
 from accounts import keys
 from accounts.actors import Actor, actor_for_key
 from accounts.errors import REALM, BadToken, TwoCredentials
+from accounts.guards import admit
 from accounts.models import ApiKey, User
 from accounts.tokens import actor_and_end
 from common import clock
-from common.context import note_origin
+from common.context import note_origin, origin
 
 LAST_USED_EVERY = timedelta(minutes=1)
 
@@ -65,7 +66,7 @@ def read_credential(token: str) -> Credential:
     if token.startswith(keys.PREFIX):
         return _credential_by_key(token)
     actor, ends_at = actor_and_end(token)
-    return Credential(actor, ends_at)
+    return Credential(admit(actor, origin().address), ends_at)
 
 
 def _credential_by_key(key: str) -> Credential:
@@ -80,6 +81,7 @@ def _credential_by_key(key: str) -> Credential:
     actor = actor_for_key(row) if row is not None and row.state == "active" else None
     if row is None or actor is None or not actor.user.is_active:
         raise BadToken
+    actor = admit(actor, origin().address)
     _note_use(row)
     return Credential(actor, row.expires_at)
 

@@ -1,6 +1,16 @@
 from django.urls import path
 
-from accounts.api import key_views, limit_views, proof_views, session_views, team_views, views
+from accounts.api import (
+    admin_views,
+    history_views,
+    key_views,
+    limit_views,
+    notification_views,
+    proof_views,
+    session_views,
+    team_views,
+    views,
+)
 from accounts.api import organization_views as places
 
 urlpatterns = [
@@ -53,6 +63,11 @@ urlpatterns = [
         name="api-invitation",
     ),
     path(
+        "organizations/<str:ref>/audit",
+        history_views.OrganizationAuditView.as_view(),
+        name="api-organization-audit",
+    ),
+    path(
         "organizations/<str:ref>/service-accounts",
         places.ServiceAccountListView.as_view(),
         name="api-service-accounts",
@@ -66,6 +81,42 @@ urlpatterns = [
         "organizations/<str:ref>/service-accounts/<uuid:user_id>/keys",
         places.ServiceKeyView.as_view(),
         name="api-service-keys",
+    ),
+    path("users/me/activity", history_views.ActivityView.as_view(), name="api-activity"),
+    path(
+        "users/me/security-events",
+        history_views.SecurityEventsView.as_view(),
+        name="api-security-events",
+    ),
+    path(
+        "notifications",
+        notification_views.NotificationListView.as_view(),
+        name="api-notifications",
+    ),
+    path(
+        "notifications/read-all",
+        notification_views.ReadAllView.as_view(),
+        name="api-notifications-read-all",
+    ),
+    path(
+        "notifications/preferences",
+        notification_views.PreferencesView.as_view(),
+        name="api-notification-preferences",
+    ),
+    path(
+        "notifications/<uuid:notification_id>/read",
+        notification_views.NotificationReadView.as_view(),
+        name="api-notification-read",
+    ),
+    path("admin/users", admin_views.AccountListView.as_view(), name="api-admin-users"),
+    path("admin/users/bulk", admin_views.BulkView.as_view(), name="api-admin-users-bulk"),
+    path("admin/users/<uuid:user_id>", admin_views.AccountView.as_view(), name="api-admin-user"),
+    path("admin/activity", admin_views.EverybodysActivityView.as_view(), name="api-admin-activity"),
+    path("admin/audit", admin_views.PlatformAuditView.as_view(), name="api-admin-audit"),
+    path(
+        "admin/notifications",
+        notification_views.OperatorNotificationListView.as_view(),
+        name="api-admin-notifications",
     ),
     path("invitations", places.MyInvitationsView.as_view(), name="api-my-invitations"),
     path("invitations/accept", places.AcceptByTokenView.as_view(), name="api-invitation-token"),

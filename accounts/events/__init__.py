@@ -10,6 +10,7 @@ from accounts.events.keys import (
     ApiKeyUpdated,
 )
 from accounts.events.limits import LimitsChanged
+from accounts.events.notifications import NotificationPreferencesChanged
 from accounts.events.organizations import (
     InvitationClosed,
     InvitationCreated,
@@ -40,11 +41,13 @@ from accounts.events.people import (
     UserRegistered,
     UserSuspended,
 )
+from accounts.events.platform import AuditChainBroken, PartFailing, PartRecovered
 from accounts.events.proofs import EmailVerified, ResetAsked, SignUpAsked, VerificationAsked
 from accounts.events.sessions import (
     SessionEnded,
     SessionReuseDetected,
 )
+from accounts.events.threats import IpRulesChanged, LoginFailed, NewDevice, ThreatDetected
 
 __all__ = [
     "ApiKeyCreated",
@@ -52,18 +55,25 @@ __all__ = [
     "ApiKeyRevoked",
     "ApiKeyRolled",
     "ApiKeyUpdated",
+    "AuditChainBroken",
     "EmailVerified",
     "InvitationClosed",
     "InvitationCreated",
+    "IpRulesChanged",
     "LimitsChanged",
+    "LoginFailed",
     "MemberJoined",
     "MemberRemoved",
     "MemberRoleChanged",
+    "NewDevice",
+    "NotificationPreferencesChanged",
     "OperatorAppointed",
     "OperatorDismissed",
     "OrganizationCreated",
     "OrganizationDeleted",
     "OrganizationUpdated",
+    "PartFailing",
+    "PartRecovered",
     "PasswordChanged",
     "ProfileUpdated",
     "ResetAsked",
@@ -78,6 +88,7 @@ __all__ = [
     "TeamMemberRemoved",
     "TeamMemberRoleChanged",
     "TeamUpdated",
+    "ThreatDetected",
     "UserActivated",
     "UserDeactivated",
     "UserDeleted",

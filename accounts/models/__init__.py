@@ -1,9 +1,17 @@
-"""People, organizations, who belongs where, API keys and limits."""
+"""People, organizations, keys, limits, sessions, and what people are told."""
 
 from __future__ import annotations
 
+from accounts.models.audit import AuditCheck
 from accounts.models.keys import ApiKey, ApiKeyQuerySet
 from accounts.models.limits import LimitKind, LimitPolicy
+from accounts.models.notifications import (
+    Digest,
+    DigestChoice,
+    DigestKind,
+    Notification,
+    NotificationChoice,
+)
 from accounts.models.organizations import (
     Invitation,
     InvitationQuerySet,
@@ -18,16 +26,26 @@ from accounts.models.organizations import (
 from accounts.models.people import StatusChange, User, UserManager, UserStatus
 from accounts.models.proofs import EmailToken, Purpose, SignUp
 from accounts.models.sessions import RefreshToken, Session, SessionKind, SessionQuerySet
+from accounts.models.threats import Effect, IpRule, IpRuleQuerySet, Source
 
 __all__ = [
     "ApiKey",
     "ApiKeyQuerySet",
+    "AuditCheck",
+    "Digest",
+    "DigestChoice",
+    "DigestKind",
+    "Effect",
     "EmailToken",
     "Invitation",
     "InvitationQuerySet",
+    "IpRule",
+    "IpRuleQuerySet",
     "LimitKind",
     "LimitPolicy",
     "Membership",
+    "Notification",
+    "NotificationChoice",
     "Organization",
     "OrganizationQuerySet",
     "Purpose",
@@ -37,6 +55,7 @@ __all__ = [
     "SessionKind",
     "SessionQuerySet",
     "SignUp",
+    "Source",
     "StatusChange",
     "Team",
     "TeamMembership",

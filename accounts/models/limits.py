@@ -11,6 +11,7 @@ from django.db.models import Q
 from common.models import Record
 
 MOST = 1_000_000_000  # calls: beyond what any machine answers, and counted exactly
+IN_RANGE = (MinValueValidator(1), MaxValueValidator(MOST))
 
 
 class LimitKind(models.TextChoices):
@@ -35,13 +36,21 @@ class LimitPolicy(Record):
 
     kind = models.CharField(max_length=20, choices=LimitKind.choices)
     target_id = models.UUIDField(
-        null=True, blank=True, help_text="The user's, key's or organization's id."
+        null=True,
+        blank=True,
+        help_text="The user's, key's or organization's id; empty for all of a kind.",
     )
     per_minute = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST)]
+        null=True,
+        blank=True,
+        validators=IN_RANGE,
+        help_text="Calls a minute; empty for no such limit.",
     )
     per_hour = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST)]
+        null=True,
+        blank=True,
+        validators=IN_RANGE,
+        help_text="Calls an hour; empty for no such limit.",
     )
 
     objects: ClassVar[models.Manager[LimitPolicy]] = models.Manager()

@@ -10,8 +10,9 @@ from django.http import HttpRequest
 
 from accounts import services
 from accounts.actors import Actor, actor_for_user
+from accounts.guards import admit
 from accounts.models import User
-from common.context import note_origin
+from common.context import note_origin, origin
 
 BACKEND = "accounts.backends.EmailBackend"
 # What the browser's session holds: the row of ours, and when its use was last noted.
@@ -28,7 +29,7 @@ def actor(request: HttpRequest) -> Actor:
     user = request.user
     if not isinstance(user, User):
         raise TypeError("This page is public: it has no actor.")
-    found = actor_for_user(user, via="session")
+    found = admit(actor_for_user(user, via="session"), origin().address)
     note_origin(via=found.via, session_id=session_id(request))
     _note_use(request)
     request._slipway_actor = found  # type: ignore[attr-defined]  # kept for this request

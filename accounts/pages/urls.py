@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.pages import proof_views, session_views, views
+from accounts.pages import history_views, notification_views, proof_views, session_views, views
 
 urlpatterns = [
     path("signup", views.signup, name="signup"),
@@ -13,6 +13,21 @@ urlpatterns = [
     path("reset-password/<str:token>", proof_views.reset_password, name="reset-password"),
     path("keys", views.keys, name="keys"),
     path("keys/<uuid:key_id>/revoke", views.revoke_key, name="key-revoke"),
+    path("keys/<uuid:key_id>/history", history_views.key_history, name="key-history"),
+    path("profile/activity", history_views.activity, name="activity"),
+    path("profile/security", history_views.security_events, name="security-events"),
+    path("notifications", notification_views.notifications, name="notifications"),
+    path("notifications/read-all", notification_views.read_all, name="notifications-read-all"),
+    path(
+        "notifications/preferences",
+        notification_views.preferences,
+        name="notification-preferences",
+    ),
+    path(
+        "notifications/<uuid:notification_id>/read",
+        notification_views.read,
+        name="notification-read",
+    ),
     path("profile", views.profile, name="profile"),
     path("profile/password", views.change_password, name="change-password"),
     path("profile/sessions", session_views.sessions, name="sessions"),

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import selectors, services
 from accounts.errors import EmailNotVerified
 from accounts.pages import actor, enter, session_id, stay
+from accounts.pages.devices import is_known_device, remember_device
 from accounts.pages.forms import (
     KeyForm,
     LoginForm,
@@ -63,7 +64,8 @@ def login(request: HttpRequest) -> HttpResponse:
     form = LoginForm(request.POST or None)
     if form.is_valid():
         try:
-            user = services.log_in(**form.cleaned_data, via="session")
+            known = is_known_device(request, form.cleaned_data["email"])
+            user = services.log_in(**form.cleaned_data, via="session", is_known_device=known)
         except EmailNotVerified as error:
             messages.error(request, error.message)
             return redirect("verify-email")
@@ -71,7 +73,7 @@ def login(request: HttpRequest) -> HttpResponse:
             add_error(form, error)
         else:
             enter(request, user)
-            return redirect(_next_page(request))
+            return remember_device(redirect(_next_page(request)), user)
     return _form_page(request, "accounts/login.html", form)
 
 

@@ -19,6 +19,15 @@ from accounts.services.keys import (
     update_api_key,
 )
 from accounts.services.limits import create_limit, delete_limit, update_limit
+from accounts.services.notifications import (
+    Channels,
+    drop_old_notifications,
+    forget_notifications,
+    mark_all_read,
+    mark_read,
+    notify,
+    set_preferences,
+)
 from accounts.services.organizations import (
     create_organization,
     delete_organization,
@@ -61,6 +70,7 @@ from accounts.services.sessions import (
     sweep_sessions,
 )
 from accounts.services.sign_up import sign_up, take_sign_up
+from accounts.services.signals import judge_failed_log_in, judge_key_scan
 from accounts.services.status import (
     activate_user,
     appoint_operator,
@@ -77,8 +87,15 @@ from accounts.services.teams import (
     set_team_member_role,
     update_team,
 )
+from accounts.services.threats import (
+    block_threat,
+    create_ip_rule,
+    lift_ip_rule,
+    update_ip_rule,
+)
 
 __all__ = [
+    "Channels",
     "NewKey",
     "accept_invitation",
     "activate_user",
@@ -88,8 +105,10 @@ __all__ = [
     "ask_verification",
     "begin_proof",
     "bind_token",
+    "block_threat",
     "change_password",
     "create_api_key",
+    "create_ip_rule",
     "create_limit",
     "create_organization",
     "create_service_account",
@@ -103,17 +122,25 @@ __all__ = [
     "delete_team",
     "delete_user",
     "dismiss_operator",
+    "drop_old_notifications",
     "end_by_refresh_token",
     "end_session",
     "end_sessions",
+    "forget_notifications",
     "get_service_account",
     "invitation_by_token",
     "invitation_token",
     "invite",
     "issue_tokens",
+    "judge_failed_log_in",
+    "judge_key_scan",
+    "lift_ip_rule",
     "log_in",
+    "mark_all_read",
+    "mark_read",
     "move_browser_session",
     "note_browser_use",
+    "notify",
     "open_browser_session",
     "refresh_tokens",
     "register_user",
@@ -126,6 +153,7 @@ __all__ = [
     "roll_api_key",
     "set_member_role",
     "set_password",
+    "set_preferences",
     "set_team_member_role",
     "sign_up",
     "suspend_user",
@@ -133,6 +161,7 @@ __all__ = [
     "sweep_sessions",
     "take_sign_up",
     "update_api_key",
+    "update_ip_rule",
     "update_limit",
     "update_organization",
     "update_profile",

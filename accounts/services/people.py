@@ -11,16 +11,20 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
+from accounts.attempts import Attempt
 from accounts.backends import user_by_password
+from accounts.devices import describe_agent
 from accounts.emails import checked_email, email_key
 from accounts.errors import BadCredentials, BadPassword, EmailNotVerified, EmailTaken
-from accounts.events import PasswordChanged, ProfileUpdated, UserLoggedIn, UserRegistered
+from accounts.events import NewDevice, PasswordChanged, ProfileUpdated, UserLoggedIn, UserRegistered
 from accounts.models import Membership, Organization, Role, User, UserStatus
 from accounts.permissions import check_operator
 from accounts.services.organizations import make_organization
 from accounts.services.sessions import end_sessions
+from accounts.services.signals import send_failed_log_in
 from accounts.slugs import slug_candidate
 from common import clock
+from common.context import origin
 from common.errors import Fault
 from common.events import publish
 
@@ -65,17 +69,28 @@ def open_account(user: User) -> User:
     return user
 
 
-def log_in(*, email: str, password: str, via: Literal["session", "jwt"]) -> User:
+def log_in(
+    *, email: str, password: str, via: Literal["session", "jwt"], is_known_device: bool = False
+) -> User:
     """The user whose e-mail and password these are; else BadCredentials, in the same time.
 
-    Raises EmailNotVerified for who knows the password of an account that is pending.
+    Raises TooManyAttempts, before anything is hashed, where wrong ones came too fast;
+    `is_known_device` says that this browser has proof of an earlier log-in to the account. Raises
+    EmailNotVerified for who knows the password of an account that is pending.
     """
+    attempt = Attempt.at(email_key(email), is_known_device=is_known_device)
+    attempt.check()
     user = user_by_password(email, _normal(password))
-    if user is not None and user.status == UserStatus.PENDING and not user.is_active:
-        raise EmailNotVerified
-    if user is None or not user.is_active:
+    is_pending = user is not None and user.status == UserStatus.PENDING
+    if user is None or not (user.is_active or is_pending):
+        # Counted here, judged elsewhere: what follows must take no longer for one who exists.
+        send_failed_log_in(attempt, tries=attempt.failed())
         raise BadCredentials("E-mail and password do not belong together.")
+    attempt.succeeded()
+    if not user.is_active:
+        raise EmailNotVerified
     with transaction.atomic():
+        first = user.last_login is None
         user.last_login = clock.now()
         user.save(update_fields=["last_login"])
         publish(
@@ -83,6 +98,11 @@ def log_in(*, email: str, password: str, via: Literal["session", "jwt"]) -> User
             actor_id=user.id,
             organization_id=user.personal_organization.id,
         )
+        if not (attempt.is_known_device or first):
+            publish(
+                NewDevice(user_id=user.id, device=describe_agent(origin().agent)),
+                actor_id=user.id,
+            )
     return user
 
 

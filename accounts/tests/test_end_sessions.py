@@ -146,7 +146,7 @@ def test_the_list_costs_the_same_however_long(
     alice: User, django_assert_max_num_queries: Any
 ) -> None:
     tokens = [issue_tokens(alice) for _ in range(25)]
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         assert by_token(tokens[0].access).get(URL).json()["count"] == 25
 
 

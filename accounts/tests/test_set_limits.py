@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,8 @@ from accounts.limits import PER_HOUR, PER_MINUTE, Policies, buckets_for
 from accounts.models import LimitPolicy, User
 from accounts.services import create_limit, delete_limit, update_limit
 from common.events import types
-from common.limits import Bucket, Rate
+from common.limits import Bucket, Rate, limiter
+from common.limits.stores import MemoryStore
 from common.models import EventRecord
 
 pytestmark = pytest.mark.django_db
@@ -263,6 +265,32 @@ def test_memory_is_for_one_worker(settings: Settings) -> None:
     assert "slipway.W001" in [message.id for message in run_checks()]
     settings.WEB_WORKERS = 1
     assert "slipway.W001" not in [message.id for message in run_checks()]
+
+
+def test_one_process_can_do_without_redis(
+    settings: Settings, alice: User, client_for: ClientFor
+) -> None:
+    settings.LIMITS_BACKEND = "memory"
+    limiter.cache_clear()
+    try:
+        create_limit(actor=None, kind="user", target_id=alice.id, per_hour=2)
+        assert isinstance(limiter().store, MemoryStore)
+        assert [client_for(alice).get(ME).status_code for _ in range(3)] == [200, 200, 429]
+    finally:
+        limiter.cache_clear()
+
+
+def test_operators_see_whether_limits_are_counted_together(olga: User) -> None:
+    console = Client()
+    console.force_login(olga)
+    assert console.get("/health").json()["checks"]["limits"] == {"ok": True}
+    limiter().degraded_since = time.monotonic()
+    try:
+        told = console.get("/health").json()
+    finally:
+        limiter().degraded_since = None
+    assert told["checks"]["limits"]["error"] == "degraded"
+    assert told["status"] == "ok"  # it is no reason to send nobody here
 
 
 @pytest.mark.django_db(transaction=True)

@@ -206,5 +206,5 @@ def test_pages_cost_few_queries(
     for _ in range(20):
         make_key(alice)
     browser.get("/keys")
-    with django_assert_max_num_queries(4):  # type: ignore[attr-defined]  # user, places, count, page
+    with django_assert_max_num_queries(5):  # type: ignore[attr-defined]  # user, places, unread, count, page
         assert browser.get("/keys").status_code == 200

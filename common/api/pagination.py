@@ -1,13 +1,21 @@
-"""Lists: `page` and `page_size` in, `{"count", "next", "previous", "results"}` out."""
+"""Lists: `page` and `page_size` in, `{"count", "next", "previous", "results"}` out.
+
+Histories and logs, which grow at their head: `cursor` and `limit` in, `{"next", "results"}` out.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.core.paginator import InvalidPage
+from rest_framework import serializers
 from rest_framework.pagination import PageNumberPagination as RestPageNumberPagination
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
+from common.api.serializers import Input, Output
 from common.errors import Fault, Invalid, NotFound
 
 
@@ -43,3 +51,33 @@ class PageNumberPagination(RestPageNumberPagination):
             f"{name} must be a whole number {bound}.",
             errors=[Fault(f"?{name}", f"must be a whole number {bound}")],
         )
+
+
+class CursorInput(Input):
+    """Which part of a history, from the address. The cursor is the last id of the page before."""
+
+    cursor = serializers.UUIDField(required=False, help_text="From the page before, in `next`.")
+    limit = serializers.IntegerField(
+        default=20, min_value=1, max_value=200, help_text="Rows a page."
+    )
+
+
+class CursorPageOutput(Output):
+    """A page of a history; subclasses add `results`."""
+
+    next = serializers.CharField(allow_null=True, help_text="The address of older ones, or null.")
+
+
+def cursor_response(
+    request: Request,
+    output: type[CursorPageOutput],
+    rows: Any,
+    next_cursor: UUID | None,
+    **more: Any,
+) -> Response:
+    """A page of a history, with the address of the next one, and whatever else it shows."""
+    following: str | None = None
+    if next_cursor is not None:
+        address = request.build_absolute_uri()
+        following = replace_query_param(address, "cursor", str(next_cursor))
+    return Response(output({"next": following, "results": rows, **more}).data)

@@ -14,15 +14,15 @@ from common.errors import DomainError
 CONTENT_TYPE = "application/problem+json"
 
 
-def problem(error: DomainError) -> dict[str, Any]:
-    """The body of the answer that tells the error."""
+def problem(error: DomainError, given: str = "") -> dict[str, Any]:
+    """The body of the answer that tells the error; `given` is the request's id if it is known."""
     body: dict[str, Any] = {
         "type": f"/docs/errors#{error.code}",
         "title": error.title,
         "status": error.status,
         "detail": error.message,
         "code": error.code,
-        "request_id": request_id(),
+        "request_id": given or request_id(),
     }
     body |= error.members
     if error.errors:

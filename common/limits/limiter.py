@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from common.limits.errors import LimitExceeded
 from common.limits.rates import Answer, Bucket, Place, Standing
-from common.limits.stores import MemoryStore, RedisStore, Store
+from common.limits.stores import MemoryStore, Store
 
 logger = structlog.get_logger(__name__)
 
@@ -104,8 +104,7 @@ class Limiter:
         while True:
             time.sleep(LOOK_EVERY)
             try:
-                if isinstance(self.store, RedisStore):
-                    self.store.ping()
+                self.store.ask([], least=1, most=1)
             except (RedisError, OSError):
                 continue
             self.degraded_since = None

@@ -56,10 +56,6 @@ class RedisStore:
         ]
         return Answer(said[0], said[1] / MS, standings)
 
-    def ping(self) -> None:
-        """Raises redis's errors where it does not answer."""
-        self._redis.ping()
-
 
 class MemoryStore:
     """The same reckoning for one process, on its monotonic clock.

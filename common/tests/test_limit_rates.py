@@ -60,10 +60,28 @@ def test_a_refusal_says_how_long_to_wait_and_what_is_spent(limiter: Limiter) -> 
     assert "10 per day" in refused.value.message
 
 
-def test_what_one_rate_refuses_costs_the_others_nothing(limiter: Limiter) -> None:
-    user, organization = fresh(Rate("day", 10, DAY)), fresh(Rate("day", 4, DAY))
+@pytest.mark.parametrize("tags", [("one", "one"), ("one", "two")])
+def test_what_one_bucket_refuses_costs_the_others_nothing(
+    limiter: Limiter, tags: tuple[str, str]
+) -> None:
+    """Of two tags the buckets are asked one after the other: what the second refuses goes back."""
+    user = fresh(Rate("day", 10, DAY), tag=tags[0])
+    organization = fresh(Rate("day", 4, DAY), tag=tags[1])
     assert admitted(limiter, [user, organization], 8) == 4
     assert limiter.take([user])[0].remaining == 5
+    assert admitted(limiter, [organization, user], 8) == 0
+    assert limiter.take([user])[0].remaining == 4
+
+
+@pytest.mark.parametrize("tags", [("one", "one"), ("one", "two")])
+def test_a_lease_is_as_large_as_the_smallest_bucket_allows(
+    limiter: Limiter, tags: tuple[str, str]
+) -> None:
+    user = fresh(Rate("hour", 1_000_000, 3600), tag=tags[0])
+    organization = fresh(Rate("minute", 1300, 60), tag=tags[1])
+    answer = limiter.lease([user, organization], 1000)
+    assert answer.granted == organization.rates[0].capacity // 16  # an eighth, for two workers
+    assert limiter.take([user])[0].remaining >= user.rates[0].capacity - answer.granted - 1
 
 
 def test_a_call_may_cost_more_than_one_token(limiter: Limiter) -> None:

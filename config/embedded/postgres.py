@@ -1,7 +1,8 @@
 """PostgreSQL as a child of ours: made, run in the foreground, healed after a crash.
 
 Layout of its folder: `data` (the cluster), `passwords.json` (0600), `port`. The server listens on
-the loopback alone and asks for a scram password; the application's role is no superuser.
+the loopback alone and asks for a scram password. Three roles, none a superuser: the owner of the
+tables, the application's, which `config.roles` gives its rights, and one that only reads.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from config import private
@@ -20,6 +22,9 @@ from config.process import Identity, child_setup, clear_strays
 from config.program import Program
 
 ROLE = "slipway"
+OWNER = "slipway_owner"
+READER = "slipway_readonly"
+ROLES = {"role": ROLE, "owner": OWNER, "reader": READER}  # by their passwords' names
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 # A throw-away cluster need not survive a power cut.
 NO_SYNC = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
@@ -32,7 +37,7 @@ class PostgresError(Exception):
 class Postgres:
     """The embedded cluster below `folder`.
 
-    `throwaway` trades safety for speed; `create_databases` lets the role make databases of its
+    `throwaway` trades safety for speed; `create_databases` lets the owner make databases of its
     own. Both are for tests.
     """
 
@@ -65,6 +70,7 @@ class Postgres:
         if self.data.exists():
             self._check_version()
             self.identity.own(self.data)
+            self._separate_owner()
         else:
             self._create()
         self.port = remembered_port(self.folder / "port")
@@ -78,8 +84,22 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        password = private.read_json(self.folder / "passwords.json")["role"]
-        return f"postgresql://{ROLE}:{password}@{LOOPBACK}:{self.port}/{ROLE}"
+        """The application's way in."""
+        return self._url("role")
+
+    @property
+    def owner_url(self) -> str:
+        """The way in of the role that owns the tables."""
+        return self._url("owner")
+
+    @property
+    def reader_url(self) -> str:
+        """The way in for people and dashboards."""
+        return self._url("reader")
+
+    def _url(self, name: str) -> str:
+        password = private.read_json(self.folder / "passwords.json")[name]
+        return f"postgresql://{ROLES[name]}:{password}@{LOOPBACK}:{self.port}/{ROLE}"
 
     @property
     def program(self) -> Program:
@@ -135,7 +155,7 @@ class Postgres:
             shutil.rmtree(draft)
         draft.mkdir(mode=0o700)
         self.identity.own(draft)
-        passwords = {name: secrets.token_urlsafe(24) for name in ("superuser", "role")}
+        passwords = {name: secrets.token_urlsafe(24) for name in ("superuser", *ROLES)}
         private.write_json(self.folder / "passwords.json", passwords)
         handover = self.folder / ".password"
         private.write(handover, passwords["superuser"])
@@ -147,16 +167,44 @@ class Postgres:
         )  # fmt: skip
         handover.unlink()
         rights = "CREATEDB" if self.create_databases else "NOCREATEDB"
-        # Single-user mode: the role is there before the server first listens.
-        self._run(
-            "postgres", "--single", "-D", str(draft), *(("-F",) if self.throwaway else ()),
+        # The roles are there before the server first listens.
+        self._alone(
+            draft,
             "postgres",
-            given=(
-                f"CREATE ROLE {ROLE} LOGIN NOSUPERUSER {rights} PASSWORD '{passwords['role']}'\n"
-                f"CREATE DATABASE {ROLE} OWNER {ROLE}\n"
-            ),
-        )  # fmt: skip
+            *(f"CREATE ROLE {role}" for role in ROLES.values()),
+            *_log_ins(passwords),
+            f"ALTER ROLE {OWNER} {rights}",
+            f"CREATE DATABASE {ROLE} OWNER {OWNER}",
+        )
         draft.rename(self.data)
+
+    def _separate_owner(self) -> None:
+        """Give the tables of an older cluster, which were the application's, to their own role.
+
+        The passwords are written last: what is cut short is done again, and doing it twice is
+        doing it once.
+        """
+        passwords = private.read_json(self.folder / "passwords.json")
+        if set(ROLES) <= set(passwords):
+            return
+        passwords |= {name: secrets.token_urlsafe(24) for name in set(ROLES) - set(passwords)}
+        self._alone(
+            self.data,
+            ROLE,
+            *(_create_if_missing(role) for role in ROLES.values()),
+            *_log_ins(passwords),
+            f"REASSIGN OWNED BY {ROLE} TO {OWNER}",
+        )
+        private.write_json(self.folder / "passwords.json", passwords)
+        # The application has no rights left: `up` must not take the tables for up to date.
+        (self.folder / "migrated").unlink(missing_ok=True)
+
+    def _alone(self, data: Path, database: str, *statements: str) -> None:
+        """Execute statements, each on one line, as the superuser, with no server running."""
+        self._run(
+            "postgres", "--single", "-D", str(data), *(("-F",) if self.throwaway else ()), database,
+            given="".join(f"{statement}\n" for statement in statements),
+        )  # fmt: skip
 
     def _run(self, program: str, *arguments: str, given: str = "") -> str:
         """Run one of PostgreSQL's programs to its end; its output."""
@@ -176,3 +224,17 @@ class Postgres:
             said = (done.stderr or done.stdout).strip()
             raise PostgresError(f"{program} failed ({done.returncode}):\n{said}")
         return done.stdout
+
+
+def _create_if_missing(role: str) -> str:
+    missing = f"NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}')"
+    return f"DO $$ BEGIN IF {missing} THEN CREATE ROLE {role}; END IF; END $$"
+
+
+def _log_ins(passwords: Mapping[str, str]) -> Iterator[str]:
+    """What lets each role in; a password of `token_urlsafe` has no quote in it."""
+    for name, role in ROLES.items():
+        yield (
+            f"ALTER ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE"
+            f" PASSWORD '{passwords[name]}'"
+        )

@@ -72,10 +72,10 @@ class Installation:
 
 
 def migrations_digest() -> str:
-    """SHA-256 over every installed app's migration files: the schema this code expects."""
+    """SHA-256 over every installed app's migration files, and over the roles' rights."""
     from django.apps import apps
 
-    whole = hashlib.sha256()
+    whole = hashlib.sha256((BASE_DIR / "config" / "roles.py").read_bytes())
     for app in sorted(apps.get_app_configs(), key=lambda one: one.label):
         for file in sorted(Path(app.path, "migrations").glob("*.py")):
             whole.update(f"{app.label}/{file.name}\0".encode())

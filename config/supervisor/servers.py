@@ -80,6 +80,7 @@ class Servers:
         content: dict[str, object] = {"pid": os.getpid()}
         if self.postgres is not None:
             content["database_url"] = self.postgres.url
+            content["database_owner_url"] = self.postgres.owner_url
         if self.valkey is not None:
             content["redis_url"] = self.valkey.url
         private.write_json(self.note, content)

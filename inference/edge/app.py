@@ -23,9 +23,11 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 
 from accounts.errors import InsufficientScope
+from accounts.guards import check_address, guard
 from common.api.problems import as_domain_error
 from common.context import ACCEPTABLE, request_context
 from common.errors import DomainError, Invalid, Unavailable
+from common.http.address import client_address, client_origin
 from common.http.problems import CONTENT_TYPE, problem, problem_headers
 from common.http.views import ServerError, answer_error
 from common.ids import uuid7_bytes
@@ -97,10 +99,14 @@ class Edge:
         request_id = _request_id(environ, id_)
         limits: Headers = []
         try:
+            if guard.active:
+                guard.check(client_address(environ))
             route = self.callers.known(token, path, now)
             if route is not None:
+                if route.guarded is not None:
+                    check_address(route.guarded, client_address(environ))
                 limits = route.lease.take(now)
-            elif (route := self._route(token, path, PREDICT, limits)) is None:
+            elif (route := self._route(environ, token, path, PREDICT, limits)) is None:
                 return self._pass_on(environ, start_response)
             body = _read(environ, length)
             out = native.answer(route.served, route.facts, body, id_, request_id)
@@ -117,10 +123,14 @@ class Edge:
         request_id = _request_id(environ, id_)
         limits: Headers = []
         try:
+            if guard.active:
+                guard.check(client_address(environ))
             route = self.callers.known(token, path, now)
             if route is not None:
+                if route.guarded is not None:
+                    check_address(route.guarded, client_address(environ))
                 limits = route.lease.take(now)
-            elif (route := self._route(token, path, INFER, limits)) is None:
+            elif (route := self._route(environ, token, path, INFER, limits)) is None:
                 return self._pass_on(environ, start_response)
             call = Call.of(environ, _read(environ, length))
             out, headers = door.infer(
@@ -133,14 +143,18 @@ class Edge:
         return [out]
 
     def _route(
-        self, token: str, path: str, pattern: re.Pattern[str], limits: Headers
+        self, environ: Environ, token: str, path: str, pattern: re.Pattern[str], limits: Headers
     ) -> Route | None:
         """Where the path leads this caller; None where it is no path of ours.
 
         What `Callers.known` gives the next time has passed here: who may not predict has no route.
         A call that was counted adds its headers to `limits`, though it may lead nowhere.
         """
-        caller = self.callers.caller(token)
+        where = client_origin(environ)
+        with request_context(environ.get("HTTP_X_REQUEST_ID", ""), where):
+            caller = self.callers.caller(token)
+        if caller.guarded is not None:
+            check_address(caller.guarded, where.address)
         if SCOPE not in caller.actor.scopes:
             raise InsufficientScope(SCOPE)
         found = pattern.fullmatch(path)
@@ -204,11 +218,15 @@ def _read(environ: Environ, length: int) -> bytes:
     return body
 
 
-def _known(error: Exception) -> DomainError:
+def _known(error: Exception, request_id: str) -> DomainError:
     """The error in the domain's words; a bug of ours is logged."""
-    known = as_domain_error(error)
+    if isinstance(error, DomainError):
+        return error
+    with request_context(request_id):
+        known = as_domain_error(error)
+        if known is None:
+            logger.error("prediction_crashed", exc_info=error)
     if known is None:
-        logger.error("prediction_crashed", exc_info=error)
         return ServerError("Something went wrong on our side. The request id finds it in the log.")
     return known
 
@@ -217,9 +235,8 @@ def _refuse(
     error: Exception, start_response: StartResponse, request_id: str, limits: Headers
 ) -> Iterable[bytes]:
     """The error as a problem, as Django's view would tell it."""
-    with request_context(request_id):
-        known = _known(error)
-        body = json.dumps(problem(known)).encode()
+    known = _known(error, request_id)
+    body = json.dumps(problem(known, request_id)).encode()
     headers = [("Content-Type", CONTENT_TYPE), *_error_headers(error, known, request_id, limits)]
     start_response(STATUS[known.status], headers)
     return [body]
@@ -229,8 +246,7 @@ def _refuse_v2(
     error: Exception, start_response: StartResponse, request_id: str, path: str, limits: Headers
 ) -> Iterable[bytes]:
     """The error as the protocol's clients read it."""
-    with request_context(request_id):
-        known = _known(error)
+    known = _known(error, request_id)
     found = INFER.fullmatch(path)
     body = error_body(message_of(known, found[1] if found else path))
     headers = [("Content-Type", JSON), *_error_headers(error, known, request_id, limits)]

@@ -21,7 +21,8 @@ from django.db import connections
 from accounts import limits
 from accounts.api.authentication import Credential, read_credential
 from accounts.errors import BadToken
-from accounts.events import LimitsChanged
+from accounts.events import IpRulesChanged, LimitsChanged
+from accounts.guards import guard, is_guarded
 from common import clock
 from common.heard import Follower
 from common.limits import lease, limiter
@@ -46,19 +47,21 @@ HEARD_TYPES = (
     "session.ended", "team.member_added", "team.member_role_changed", "team.member_removed",
     "model.updated", "model.shared", "model.share_changed", "model.unshared",
     "model_version.received", "model_version.ready", "model_version.rejected",
-    "model_version.updated", "limits.changed",
+    "model_version.updated", "limits.changed", "ip_rules.changed",
 )  # fmt: skip
 
 
 class Route:
     """A path of one caller's: the version it leads to, and the caller as the journal notes them."""
 
-    __slots__ = ("facts", "lease", "served")
+    __slots__ = ("facts", "guarded", "lease", "served")
 
     def __init__(self, served: Served, caller: Caller) -> None:
         actor = caller.actor
         self.served = served
         self.lease = caller.lease
+        # Whose rights depend on the address; None where they don't.
+        self.guarded = caller.guarded
         self.facts = pack_facts(
             version_id=served.version_id,
             model_id=served.model_id,
@@ -74,12 +77,15 @@ class Caller:
     `until` is on the monotonic clock.
     """
 
-    __slots__ = ("actor", "lease", "routes", "until")
+    __slots__ = ("actor", "guarded", "lease", "routes", "until")
 
     def __init__(self, credential: Credential) -> None:
         self.actor = credential.actor
         self.lease = lease(limiter(), limits.buckets_for(self.actor))
-        self.until = time.monotonic() + min(TTL, _seconds_to(credential.ends_at))
+        self.guarded = self.actor if is_guarded(self.actor) else None
+        # What a person may do from one address says nothing of another: that is not remembered.
+        lasts = TTL if self.guarded is None or self.actor.via == "key" else 0.0
+        self.until = time.monotonic() + min(lasts, _seconds_to(credential.ends_at))
         self.routes: dict[str, Route] = {}
 
     def is_of(self, name: str, id_: str) -> bool:
@@ -139,7 +145,8 @@ class Callers:
         return route
 
     def clear(self) -> None:
-        """Forget everybody."""
+        """Forget everybody, and what was known of rules."""
+        _read_rules()
         with self._lock:
             self._heard += 1
             self._known.clear()
@@ -178,6 +185,8 @@ class Callers:
         """Forget what an event may have changed."""
         if type_ == LimitsChanged.type:
             limits.policies.forget()
+        if type_ == IpRulesChanged.type:
+            _read_rules()
         with self._lock:
             self._heard += 1
             if type_.startswith("model"):
@@ -202,6 +211,14 @@ class Callers:
             gone = [path for path, route in caller.routes.items() if route.served.is_called(name)]
             for path in gone:
                 caller.routes.pop(path, None)
+
+
+def _read_rules() -> None:
+    """Read the rules about addresses here, so that no request has to."""
+    try:
+        guard.reload()
+    finally:
+        connections.close_all()
 
 
 def _seconds_to(moment: datetime | None) -> float:

@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 
 from accounts.models import User
-from common.ids import uuid7
+from common.ids import least_id, uuid7
 from inference.journal.record import Door, Kind, pack_facts
 from inference.journal.writer import Journal
-from inference.partitions import least_id
 from registry.models import ModelVersion
 
 

@@ -15,9 +15,9 @@ from rest_framework.test import APIClient
 
 from accounts.actors import actor_for_user
 from accounts.models import Membership, User
-from common.ids import uuid7
+from common.ids import least_id, uuid7
 from inference.models import Prediction
-from inference.partitions import ensure_partitions, least_id
+from inference.partitions import ensure_partitions
 from inference.selectors import Wanted, newest
 from registry.models import ModelVersion
 from registry.tests.factories import make_model, make_version

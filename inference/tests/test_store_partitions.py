@@ -9,8 +9,9 @@ from django.core.management import call_command
 from django.db import connection
 
 from common import clock
+from common.ids import least_id
 from inference import partitions
-from inference.partitions import day_of, ensure_partitions, least_id, make_ahead
+from inference.partitions import day_of, ensure_partitions, make_ahead
 
 pytestmark = pytest.mark.django_db
 

@@ -7,6 +7,7 @@ urlpatterns = [
     path("models", views.models, name="models"),
     path("models/upload", views.upload, name="model-upload"),
     re_path(rf"^models/{MODEL_PATH}$", views.model, name="model"),
+    re_path(rf"^models/{MODEL_PATH}/history$", views.model_history, name="model-history"),
     re_path(
         rf"^models/{MODEL_PATH}/versions/(?P<number>[0-9]{{1,9}})$", views.version, name="version"
     ),

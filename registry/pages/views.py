@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.pages import actor
+from accounts.pages.history_views import history_page
 from common.errors import DomainError, Fault, Invalid
 from common.http.partials import is_partial
 from common.http.problems import problem_response
@@ -93,6 +94,20 @@ def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     context = {"model": found, "versions": versions, "form": form, "serving": serving}
     context |= {"samples": samples(found, serving, who), "may_edit": can_edit_model(who, found)}
     return render(request, "registry/model.html", context)
+
+
+@login_required
+@require_safe
+def model_history(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """What happened to a model and its versions."""
+    found = selectors.get_model(actor(request), ModelRef(owner=owner, name=name))
+    return history_page(
+        request,
+        name=found.reference,
+        back=reverse("model", args=[owner, name]),
+        subject_id=found.id,
+        organization_id=found.organization_id,
+    )
 
 
 @login_required

@@ -252,7 +252,7 @@ def test_lists_cost_the_same_however_long(
         share(client, "view", email=f"m{number}@example.org")
         other = make_model(alice, f"model-{number}")
         ModelShare.objects.create(model=other, user=bob, permission="view", shared_by=alice)
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         assert client.get(SHARES).json()["count"] == 10
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         assert client_for(bob).get("/api/v1/models/shared-with-me").json()["count"] == 10

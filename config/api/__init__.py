@@ -1,0 +1,1 @@
+"""The operators' routes that look at every app: figures, health, dashboard."""
