@@ -84,20 +84,10 @@ def get_share(model: Model, share_id: UUID, *, actor: Actor) -> ModelShare:
     return found
 
 
-def share_to_announce(share_id: UUID) -> ModelShare | None:
-    """A share whose receiver was not told of it yet; None where it was taken back meanwhile.
-
-    Who registers because of a share was told by the mail that brought them.
-    """
-    share = (
-        ModelShare.objects.select_related("user", "shared_by", "model__organization")
-        .filter(id=share_id, team=None)
-        .first()
-    )
-    if share is None or share.user is None:
-        return share
-    waited = share.user.email_verified_at or share.user.created_at
-    return None if share.created_at < waited else share
+def get_waiting_share(share_id: UUID) -> ModelShare | None:
+    """A share that waits for whoever has its address, with what its mail says; None for others."""
+    shares = ModelShare.objects.select_related("shared_by", "model__organization")
+    return shares.filter(id=share_id, user=None, team=None).first()
 
 
 def _shares(model: Model) -> QuerySet[ModelShare]:

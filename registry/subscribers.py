@@ -25,14 +25,13 @@ def give_what_waited(event: UserRegistered | EmailVerified, *, event_id: UUID) -
 
 
 @on(ModelShared)
-def mail_share(event: ModelShared, *, event_id: UUID) -> None:
-    """Tell whom a model was shared with; a team's members see it in their list."""
-    if event.team_id is not None:
+def invite_by_share(event: ModelShared, *, event_id: UUID) -> None:
+    """A mail with the way in to an address nobody has; users are notified (`accounts`)."""
+    if event.user_id is not None or event.team_id is not None:
         return
-    share = selectors.share_to_announce(event.share_id)
+    share = selectors.get_waiting_share(event.share_id)
     if share is not None:
-        address = share.user.email if share.user else share.email
-        send_mail_to(address, "model_shared", {"share": share, "address": address})
+        send_mail_to(share.email, "model_shared", {"share": share})
 
 
 @on(UserDeleted)

@@ -35,14 +35,13 @@ def share(model: Model, alice: User, email: str) -> ModelShare:
     return share_model(model, actor=actor_for_user(alice), permission="use", email=email)
 
 
-def test_a_user_gets_a_link_to_the_model(
-    inbox: Inbox, model: Model, alice: User, bob: User
-) -> None:
+def test_a_user_is_mailed_once(inbox: Inbox, model: Model, alice: User, bob: User) -> None:
     User.objects.filter(id=bob.id).update(email_verified_at=clock.now())
     share(model, alice, bob.email)
     deliver_all()
-    assert inbox.last["To"] == bob.email
-    assert inbox.found(r"(/models/\S+)") == "/models/alice/churn"
+    told = bob.notifications.get()
+    assert told.type == "model.shared"
+    assert [mail["Subject"] for mail in inbox.messages if "on Slipway" in mail["Subject"]] == []
 
 
 def test_an_address_nobody_has_gets_the_way_in(inbox: Inbox, model: Model, alice: User) -> None:
