@@ -17,6 +17,7 @@ from accounts.scans import Scans
 from accounts.services import issue_tokens
 from accounts.tests import factories
 from common import clock as real_clock
+from common.http import address
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,7 @@ def own_counters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "salt", uuid4().hex)
     guards.guard.put(())
     monkeypatch.setattr(authentication, "scans", Scans())
+    monkeypatch.setattr(address, "_warned", {})
 
 
 @pytest.fixture

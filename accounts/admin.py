@@ -137,7 +137,7 @@ class UserAdmin(ReadOnlyAdmin):
         return super().get_form(request, obj, **kwargs)
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> User:
-        return services.register_user(**form.cleaned_data)
+        return services.register_user(**form.cleaned_data, vouched=True)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Nothing is left to save: the service has made the account whole."""

@@ -22,18 +22,23 @@ class EmailBackend(BaseBackend):
         password: str | None = None,
         **credentials: Any,
     ) -> User | None:
-        email = username or credentials.get("email")
-        if not email or not password or len(password) > MAX_LENGTH or "\x00" in email:
-            return None
-        user = (
-            User.objects.select_related("personal_organization")
-            .filter(email_key=email_key(email))
-            .first()
-        )
-        if user is None:
-            make_password(password)  # as dear as looking, so that time tells nothing
-            return None
-        return user if user.check_password(password) and user.is_active else None
+        user = user_by_password(username or credentials.get("email"), password)
+        return user if user is not None and user.is_active else None
 
     def get_user(self, user_id: Any) -> User | None:
         return User.objects.filter(pk=user_id, is_active=True).first()
+
+
+def user_by_password(email: str | None, password: str | None) -> User | None:
+    """Whose e-mail and password these are, let in or not."""
+    if not email or not password or len(password) > MAX_LENGTH or "\x00" in email:
+        return None
+    user = (
+        User.objects.select_related("personal_organization")
+        .filter(email_key=email_key(email))
+        .first()
+    )
+    if user is None:
+        make_password(password)  # as dear as looking, so that time tells nothing
+        return None
+    return user if user.check_password(password) else None

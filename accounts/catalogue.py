@@ -46,6 +46,10 @@ ENTRIES: dict[str, Entry] = {
     "user.registered": Entry(
         done="signed up", news={"operators": "{slug} has signed up"}, in_app=False
     ),
+    "user.sign_up_asked": Entry(done="asked for an account"),
+    "user.verification_asked": Entry(done="asked for a verification mail"),
+    "user.email_verified": Entry(done="verified the e-mail address", security=True),
+    "user.reset_asked": Entry(done="asked for a mail to set a new password"),
     "user.logged_in": Entry(done="logged in ({via})", security=True),
     "user.profile_updated": Entry(done="changed the profile"),
     "user.password_changed": _alarm("changed the password", "Your password was changed"),

@@ -30,6 +30,26 @@ class BadCredentials(DomainError):
     auth_header: ClassVar[str] = REALM
 
 
+class EmailNotVerified(Denied):
+    """The password is right; whether the address is theirs is not known yet."""
+
+    default_code = "email_not_verified"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Verify your e-mail address first: open the link in the mail we sent to you."
+        )
+
+
+class BadEmailToken(Invalid):
+    """A mailed link or code that is mistyped, used, too old or nobody's: never said which."""
+
+    default_code = "invalid_token"
+
+    def __init__(self) -> None:
+        super().__init__("This link or code is not valid. It may be mistyped, used or too old.")
+
+
 class BadToken(DomainError):
     """A key or token that is malformed, expired, revoked or nobody's: never said which."""
 

@@ -7,23 +7,47 @@ import os
 import threading
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from common.errors import Unavailable
 
-QUEUE_SECONDS = 2.0
-_permits = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
+MOST_WAITING = 4
 
 
-@contextlib.contextmanager
-def _permit() -> Iterator[None]:
-    """One of as many permits as there are cores; Unavailable after two seconds of waiting."""
-    if not _permits.acquire(timeout=QUEUE_SECONDS):
-        raise Unavailable("Too many log-ins at once. Try again.", code="busy", retry_after=2)
-    try:
-        yield
-    finally:
-        _permits.release()
+class Permits:
+    """So many hash at once, MOST_WAITING more wait their turn, and the rest are sent away."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._free = threading.Semaphore(most)
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold a permit; Unavailable at once where too many wait for one already."""
+        with self._lock:
+            if self._inside >= self._most + MOST_WAITING:
+                raise Unavailable(
+                    "Too many log-ins at once. Try again.", code="busy", retry_after=1
+                )
+            self._inside += 1
+        try:
+            with self._free:
+                yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+
+
+def _share_of_cores() -> int:
+    """Of the cores, what falls to this process: web workers hash next to each other."""
+    cores = len(os.sched_getaffinity(0))
+    return max(1, cores // settings.WEB_WORKERS) if settings.SLIPWAY_ROLE == "web" else cores
+
+
+permits = Permits(_share_of_cores())
 
 
 class BoundedArgon2PasswordHasher(Argon2PasswordHasher):
@@ -37,9 +61,9 @@ class BoundedArgon2PasswordHasher(Argon2PasswordHasher):
     parallelism = 1
 
     def encode(self, password: str, salt: str) -> str:
-        with _permit():
+        with permits.one():
             return super().encode(password, salt)
 
     def verify(self, password: str, encoded: str) -> bool:
-        with _permit():
+        with permits.one():
             return super().verify(password, encoded)

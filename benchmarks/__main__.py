@@ -18,6 +18,7 @@ from pathlib import Path
 import requests
 
 from benchmarks import models
+from benchmarks.enumeration import measure_enumeration
 from benchmarks.hotpath import SECTIONS, Row
 from benchmarks.stack import Stack, running
 
@@ -25,11 +26,12 @@ MIB = 1024 * 1024
 
 
 def main() -> None:
-    chosen = sys.argv[1:] or ["start", *SECTIONS]
+    sections = {"start": measure_start, **SECTIONS, "enumeration": measure_enumeration}
+    chosen = sys.argv[1:] or list(sections)
     print("| what | measured | aim |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for name in chosen:
-            for row in {"start": measure_start, **SECTIONS}[name](Path(folder)):
+            for row in sections[name](Path(folder)):
                 print("|", " | ".join(row), "|", flush=True)
 
 

@@ -42,6 +42,14 @@ def caches_never_pickle(**_: Any) -> list[CheckMessage]:
     return [Error("The cache must use django-redis's JSON serializer.", id="slipway.E003")]
 
 
+@register(Tags.security)
+def verification_has_mail(**_: Any) -> list[CheckMessage]:
+    """Nobody could ever log in whose verification mail goes nowhere."""
+    if settings.EMAIL_CONFIGURED or not settings.REQUIRE_EMAIL_VERIFICATION:
+        return []
+    return [Error("REQUIRE_EMAIL_VERIFICATION needs EMAIL_URL.", id="slipway.E004")]
+
+
 @register
 def limits_are_counted_together(**_: Any) -> list[CheckMessage]:
     """Memory is one process's: with several, each would admit the whole of every limit."""

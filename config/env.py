@@ -153,6 +153,51 @@ def database(url: str) -> dict[str, Any]:
     }
 
 
+EMAIL_BACKENDS = "django.core.mail.backends"
+SMTP_PORTS = {"smtp": 25, "smtps": 465}
+
+
+def email(url: str) -> dict[str, Any]:
+    """Django's EMAIL_* settings from EMAIL_URL; without one, mail is written to the log.
+
+    `smtp://user:password@host:587?tls=true`, `smtps://…`, `file:///folder` or `console:`.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ImproperlyConfigured("EMAIL_URL must be a URL such as smtp://host:25.") from None
+    match parts.scheme:
+        case "" | "console" if not parts.netloc and not parts.path:
+            return {"EMAIL_BACKEND": f"{EMAIL_BACKENDS}.console.EmailBackend"}
+        case "file" if parts.path and not parts.netloc:
+            return {
+                "EMAIL_BACKEND": f"{EMAIL_BACKENDS}.filebased.EmailBackend",
+                "EMAIL_FILE_PATH": unquote(parts.path),
+            }
+        case "smtp" | "smtps" if parts.hostname:
+            return {
+                "EMAIL_BACKEND": f"{EMAIL_BACKENDS}.smtp.EmailBackend",
+                "EMAIL_HOST": parts.hostname,
+                "EMAIL_PORT": port or SMTP_PORTS[parts.scheme],
+                "EMAIL_HOST_USER": unquote(parts.username or ""),
+                "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+                "EMAIL_USE_SSL": parts.scheme == "smtps",
+                "EMAIL_USE_TLS": parts.scheme == "smtp" and _asks_for_tls(parts.query),
+            }
+    raise ImproperlyConfigured(
+        "EMAIL_URL must be smtp:// or smtps:// and a host, file:///folder or console:."
+    )
+
+
+def _asks_for_tls(query: str) -> bool:
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    value = asked.pop("tls", "false").lower()
+    if asked or value not in TRUE | FALSE:
+        raise ImproperlyConfigured("EMAIL_URL takes ?tls=true or ?tls=false, and nothing else.")
+    return value in TRUE
+
+
 def secret_key(home_dir: Path, *, debug: bool) -> str:
     """SECRET_KEY, else the one `manage.py up` keeps in $SLIPWAY_HOME/secret_key.
 

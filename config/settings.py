@@ -206,6 +206,10 @@ CELERY_BEAT_SCHEDULE = {
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
     "sweep-sessions": {"task": "accounts.tasks.sweep_sessions", "schedule": schedule(3600.0)},
+    "sweep-email-tokens": {
+        "task": "accounts.tasks.sweep_email_tokens",
+        "schedule": schedule(3600.0),
+    },
     "make-partitions": {"task": "inference.tasks.make_partitions", "schedule": schedule(3600.0)},
     "retain-predictions": {
         "task": "inference.tasks.retain_predictions",
@@ -237,6 +241,7 @@ MODEL_CACHE_BYTES = env.integer("MODEL_CACHE_BYTES", 2 * 1024**3, low=64 * 1024*
 
 # Accounts.
 AUTH_STALE_SECONDS = env.integer("AUTH_STALE_SECONDS", 0, low=0, high=86_400)
+REQUIRE_EMAIL_VERIFICATION = env.boolean("REQUIRE_EMAIL_VERIFICATION")
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.EmailBackend"]
 PASSWORD_HASHERS = [
@@ -334,7 +339,22 @@ SPECTACULAR_SETTINGS = {
     "AUTHENTICATION_WHITELIST": None,
 }
 
-# Language, time, mail, logs.
+# Mail. Workers alone send it, and wait for a server no longer than this.
+_email_url = env.secret("EMAIL_URL")
+EMAIL_CONFIGURED = bool(_email_url)
+_email = env.email(_email_url)
+EMAIL_BACKEND: str = _email["EMAIL_BACKEND"]
+EMAIL_FILE_PATH: str | None = _email.get("EMAIL_FILE_PATH")
+EMAIL_HOST: str = _email.get("EMAIL_HOST", "localhost")
+EMAIL_PORT: int = _email.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER: str = _email.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD: str = _email.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_SSL: bool = _email.get("EMAIL_USE_SSL", False)
+EMAIL_USE_TLS: bool = _email.get("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "Slipway <slipway@localhost>")
+
+# Language, time, logs.
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

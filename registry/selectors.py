@@ -84,6 +84,12 @@ def get_share(model: Model, share_id: UUID, *, actor: Actor) -> ModelShare:
     return found
 
 
+def get_waiting_share(share_id: UUID) -> ModelShare | None:
+    """A share that waits for whoever has its address, with what its mail says; None for others."""
+    shares = ModelShare.objects.select_related("shared_by", "model__organization")
+    return shares.filter(id=share_id, user=None, team=None).first()
+
+
 def _shares(model: Model) -> QuerySet[ModelShare]:
     return ModelShare.objects.filter(model=model).select_related("user", "team", "shared_by")
 

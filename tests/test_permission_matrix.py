@@ -100,7 +100,7 @@ def methods(view: Any) -> set[str]:
     """Every method of a REST view; a page is covered by any."""
     if hasattr(view, "cls"):
         return set(view.cls().allowed_methods) - {"OPTIONS", "HEAD"}
-    posted = {"logout", "end_session", "end_other_sessions"}
+    posted = {"logout", "end_session", "end_other_sessions", "resend_verification"}
     return {"POST"} if view.__name__ in posted else {"GET"}
 
 

@@ -16,6 +16,7 @@ from common.api.serializers import Input, Output
 from common.errors import Invalid
 
 MAX_METADATA = 16 * 1024
+MAIL_SENT = "If it is of use, a mail is on its way to this address."
 SCOPES = list(scopes.DESCRIPTIONS.items())
 
 
@@ -87,11 +88,20 @@ class TokensOutput(Output):
     expires_in = serializers.IntegerField(help_text="Seconds that the access token is good for.")
 
 
+class MailSentOutput(Output):
+    """The same for every address, known or not."""
+
+    detail = serializers.CharField(help_text="For people to read.")
+
+
 class UserOutput(Output):
     id = serializers.UUIDField(help_text="The user's id.")
     email = serializers.CharField(help_text="The address to log in with, as it was given.")
     full_name = serializers.CharField(help_text="What others see.")
     slug = serializers.CharField(help_text="The owner in `owner/name` of the user's own models.")
+    email_verified_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it was proved that the user reads the address."
+    )
     status = serializers.ChoiceField(UserStatus.choices, help_text="Where the account stands.")
     is_staff = serializers.BooleanField(help_text="Whether the user operates this platform.")
     created_at = serializers.DateTimeField(help_text="When it was made.")
@@ -111,6 +121,11 @@ class MeOutput(Output):
     id = serializers.UUIDField(source="user.id", help_text="The user's id.")
     email = serializers.CharField(
         source="user.email", help_text="The address to log in with, as it was given."
+    )
+    email_verified_at = serializers.DateTimeField(
+        source="user.email_verified_at",
+        allow_null=True,
+        help_text="When it was proved that the user reads the address.",
     )
     full_name = serializers.CharField(source="user.full_name", help_text="What others see.")
     slug = serializers.CharField(

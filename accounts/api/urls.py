@@ -6,6 +6,7 @@ from accounts.api import (
     key_views,
     limit_views,
     notification_views,
+    proof_views,
     session_views,
     team_views,
     threat_views,
@@ -21,6 +22,20 @@ urlpatterns = [
     path("auth/sessions", session_views.SessionsView.as_view(), name="auth-sessions"),
     path(
         "auth/sessions/<uuid:session_id>", session_views.SessionView.as_view(), name="auth-session"
+    ),
+    path("auth/verify-email", proof_views.VerifyEmailView.as_view(), name="auth-verify-email"),
+    path(
+        "auth/resend-verification",
+        proof_views.ResendVerificationView.as_view(),
+        name="auth-resend-verification",
+    ),
+    path(
+        "auth/forgot-password",
+        proof_views.ForgotPasswordView.as_view(),
+        name="auth-forgot-password",
+    ),
+    path(
+        "auth/reset-password", proof_views.ResetPasswordView.as_view(), name="auth-reset-password"
     ),
     path("auth/me", views.MeView.as_view(), name="auth-me"),
     path("auth/profile", views.ProfileView.as_view(), name="auth-profile"),

@@ -15,9 +15,11 @@ from accounts import selectors, services
 from accounts.api import actor
 from accounts.api.doors import PublicView
 from accounts.api.serializers import (
+    MAIL_SENT,
     ChangePasswordInput,
     LoginForm,
     LoginInput,
+    MailSentOutput,
     MeOutput,
     ProfileInput,
     RefreshInput,
@@ -37,17 +39,31 @@ def tokens_response(tokens: Tokens) -> Response:
     return Response(TokensOutput(tokens).data, headers=NO_STORE)
 
 
+def mail_sent() -> Response:
+    """The one answer to whoever asks for mail, known or not."""
+    return Response(MailSentOutput({"detail": MAIL_SENT}).data, status=status.HTTP_202_ACCEPTED)
+
+
 class RegisterView(PublicView):
     """The way in for people."""
 
     @extend_schema(
-        request=RegisterInput, responses={201: UserOutput}, operation_id="auth_register", auth=[]
+        request=RegisterInput,
+        responses={201: UserOutput, 202: MailSentOutput},
+        operation_id="auth_register",
+        auth=[],
     )
     def post(self, request: Request) -> Response:
-        """Make an account, with a personal organization whose slug is the user's."""
+        """Make an account, with a personal organization whose slug is the user's.
+
+        Where addresses are verified first the answer is 202, whether the address is known or not,
+        and a mail says how to go on.
+        """
         form = RegisterInput(data=request.data)
         form.is_valid(raise_exception=True)
-        user = services.register_user(**form.validated_data)
+        user = services.sign_up(**form.validated_data)
+        if user is None:
+            return mail_sent()
         return Response(UserOutput(user).data, status=status.HTTP_201_CREATED)
 
 

@@ -42,6 +42,7 @@ from accounts.events.people import (
     UserSuspended,
 )
 from accounts.events.platform import AuditChainBroken, PartFailing, PartRecovered
+from accounts.events.proofs import EmailVerified, ResetAsked, SignUpAsked, VerificationAsked
 from accounts.events.sessions import (
     SessionEnded,
     SessionReuseDetected,
@@ -55,6 +56,7 @@ __all__ = [
     "ApiKeyRolled",
     "ApiKeyUpdated",
     "AuditChainBroken",
+    "EmailVerified",
     "InvitationClosed",
     "InvitationCreated",
     "IpRulesChanged",
@@ -74,10 +76,12 @@ __all__ = [
     "PartRecovered",
     "PasswordChanged",
     "ProfileUpdated",
+    "ResetAsked",
     "ServiceAccountCreated",
     "ServiceAccountDeleted",
     "SessionEnded",
     "SessionReuseDetected",
+    "SignUpAsked",
     "TeamCreated",
     "TeamDeleted",
     "TeamMemberAdded",
@@ -91,4 +95,5 @@ __all__ = [
     "UserLoggedIn",
     "UserRegistered",
     "UserSuspended",
+    "VerificationAsked",
 ]

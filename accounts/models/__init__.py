@@ -24,6 +24,7 @@ from accounts.models.organizations import (
     TeamQuerySet,
 )
 from accounts.models.people import StatusChange, User, UserManager, UserStatus
+from accounts.models.proofs import EmailToken, Purpose, SignUp
 from accounts.models.sessions import RefreshToken, Session, SessionKind, SessionQuerySet
 from accounts.models.threats import Effect, IpRule, IpRuleQuerySet, Source
 
@@ -35,6 +36,7 @@ __all__ = [
     "DigestChoice",
     "DigestKind",
     "Effect",
+    "EmailToken",
     "Invitation",
     "InvitationQuerySet",
     "IpRule",
@@ -46,11 +48,13 @@ __all__ = [
     "NotificationChoice",
     "Organization",
     "OrganizationQuerySet",
+    "Purpose",
     "RefreshToken",
     "Role",
     "Session",
     "SessionKind",
     "SessionQuerySet",
+    "SignUp",
     "Source",
     "StatusChange",
     "Team",

@@ -39,6 +39,9 @@ class User(Record, AbstractBaseUser):
     email_key = models.CharField(max_length=254, unique=True, editable=False)
     full_name = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=12, choices=UserStatus.choices, default=UserStatus.ACTIVE)
+    email_verified_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When they proved that they read it."
+    )
     is_active = models.BooleanField(default=True, help_text="Whether the credentials work.")
     is_staff = models.BooleanField("operator", default=False)
     service_of = models.ForeignKey(

@@ -53,6 +53,26 @@ class LoginForm(forms.Form):
     password = PasswordField(new=False)
 
 
+class AddressForm(forms.Form):
+    email = forms.CharField(
+        label="E-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+
+class CodeForm(AddressForm):
+    code = forms.CharField(
+        max_length=20,
+        help_text="The eight digits of the mail.",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )
+
+
+class NewPasswordForm(forms.Form):
+    new_password = PasswordField(new=True, label="New password")
+
+
 class ProfileForm(forms.Form):
     full_name = forms.CharField(
         label="Name",

@@ -1,11 +1,16 @@
 from django.urls import path
 
-from accounts.pages import history_views, notification_views, session_views, views
+from accounts.pages import history_views, notification_views, proof_views, session_views, views
 
 urlpatterns = [
     path("signup", views.signup, name="signup"),
     path("login", views.login, name="login"),
     path("logout", views.logout, name="logout"),
+    path("verify-email", proof_views.verify_email, name="verify-email"),
+    path("verify-email/resend", proof_views.resend_verification, name="verify-email-resend"),
+    path("verify-email/<str:token>", proof_views.verify_by_link, name="verify-email-link"),
+    path("forgot-password", proof_views.forgot_password, name="forgot-password"),
+    path("reset-password/<str:token>", proof_views.reset_password, name="reset-password"),
     path("keys", views.keys, name="keys"),
     path("keys/<uuid:key_id>/revoke", views.revoke_key, name="key-revoke"),
     path("keys/<uuid:key_id>/history", history_views.key_history, name="key-history"),

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import selectors, services
+from accounts.errors import EmailNotVerified
 from accounts.pages import actor, enter, session_id, stay
 from accounts.pages.devices import is_known_device, remember_device
 from accounts.pages.forms import (
@@ -35,16 +36,19 @@ form_page = require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @form_page
 def signup(request: HttpRequest) -> HttpResponse:
-    """Make an account, and be logged in."""
+    """Make an account, and be logged in, or be sent to one's mail first."""
     if request.user.is_authenticated:
         return redirect(_next_page(request))
-    form = SignupForm(request.POST or None)
+    form = SignupForm(request.POST or None, initial={"email": request.GET.get("email", "")})
     if form.is_valid():
         try:
-            user = services.register_user(**form.cleaned_data)
+            user = services.sign_up(**form.cleaned_data)
         except DomainError as error:
             add_error(form, error)
         else:
+            if user is None:
+                messages.info(request, "Check your mail: it says how to go on.")
+                return redirect("verify-email")
             enter(request, user)
             messages.success(request, f"Welcome. Your models will be called {user.slug}/….")
             return redirect(_next_page(request))
@@ -62,6 +66,9 @@ def login(request: HttpRequest) -> HttpResponse:
         try:
             known = is_known_device(request, form.cleaned_data["email"])
             user = services.log_in(**form.cleaned_data, via="session", is_known_device=known)
+        except EmailNotVerified as error:
+            messages.error(request, error.message)
+            return redirect("verify-email")
         except DomainError as error:
             add_error(form, error)
         else:

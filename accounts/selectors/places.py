@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import BooleanField, Count, ExpressionWrapper, OuterRef, Q, Subquery
 from django.db.models import CharField as Text
 from django.db.models.query import QuerySet
@@ -84,7 +85,12 @@ def get_invitation(organization: Organization, invitation_id: UUID) -> Invitatio
 
 
 def invitations_to(actor: Actor) -> QuerySet[Invitation]:
-    """The open invitations to the actor's own address, newest first."""
+    """The open invitations to the actor's own address, newest first.
+
+    None as long as it could be anybody's address: where there is mail, they must have verified it.
+    """
+    if settings.EMAIL_CONFIGURED and actor.user.email_verified_at is None:
+        return Invitation.objects.none()
     mine = Invitation.objects.open().filter(email_key=actor.user.email_key)
     return mine.select_related("organization", "invited_by")
 

@@ -48,6 +48,16 @@ from accounts.services.programs import (
     delete_service_account,
     get_service_account,
 )
+from accounts.services.proofs import (
+    ask_reset,
+    ask_verification,
+    begin_proof,
+    bind_token,
+    reset_password,
+    sweep_email_tokens,
+    verify_email,
+    vouch_for,
+)
 from accounts.services.sessions import (
     end_by_refresh_token,
     end_session,
@@ -59,6 +69,7 @@ from accounts.services.sessions import (
     refresh_tokens,
     sweep_sessions,
 )
+from accounts.services.sign_up import sign_up, take_sign_up
 from accounts.services.signals import judge_failed_log_in, judge_key_scan
 from accounts.services.status import (
     activate_user,
@@ -91,6 +102,10 @@ __all__ = [
     "activate_user",
     "add_team_member",
     "appoint_operator",
+    "ask_reset",
+    "ask_verification",
+    "begin_proof",
+    "bind_token",
     "block_threat",
     "change_password",
     "clean_network",
@@ -134,6 +149,7 @@ __all__ = [
     "remove_member",
     "remove_team_member",
     "report_leaked_key",
+    "reset_password",
     "revoke_api_key",
     "revoke_invitation",
     "roll_api_key",
@@ -141,12 +157,17 @@ __all__ = [
     "set_password",
     "set_preferences",
     "set_team_member_role",
+    "sign_up",
     "suspend_user",
+    "sweep_email_tokens",
     "sweep_sessions",
+    "take_sign_up",
     "update_api_key",
     "update_ip_rule",
     "update_limit",
     "update_organization",
     "update_profile",
     "update_team",
+    "verify_email",
+    "vouch_for",
 ]

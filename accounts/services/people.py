@@ -12,12 +12,12 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
 from accounts.attempts import Attempt
-from accounts.backends import EmailBackend
+from accounts.backends import user_by_password
 from accounts.devices import describe_agent
 from accounts.emails import checked_email, email_key
-from accounts.errors import BadCredentials, BadPassword, EmailTaken
+from accounts.errors import BadCredentials, BadPassword, EmailNotVerified, EmailTaken
 from accounts.events import NewDevice, PasswordChanged, ProfileUpdated, UserLoggedIn, UserRegistered
-from accounts.models import Membership, Organization, Role, User
+from accounts.models import Membership, Organization, Role, User, UserStatus
 from accounts.permissions import check_operator
 from accounts.services.organizations import make_organization
 from accounts.services.sessions import end_sessions
@@ -29,32 +29,43 @@ from common.errors import Fault
 from common.events import publish
 
 
-def register_user(*, email: str, password: str, full_name: str = "") -> User:
+def register_user(*, email: str, password: str, full_name: str = "", vouched: bool = False) -> User:
     """Make an account and its personal organization; there is no actor before there is a user.
 
+    `vouched` says that the address needs no proof: an operator, or who has the machine, gave it.
     Raises EmailTaken, Invalid for what is no address, BadPassword, and Unavailable while too many
     passwords are being hashed.
     """
-    address = checked_email(email)
-    user = User(email=address, email_key=email_key(address), full_name=full_name.strip())
+    user = new_user(email, full_name)
     if User.objects.filter(email_key=user.email_key).exists():
         raise _taken()
     # Before the transaction: hashing takes long and may have to wait.
-    _set_password(user, password, pointer="/password")
-    with transaction.atomic():
-        try:
-            with transaction.atomic():
-                user.save(force_insert=True)
-        except IntegrityError:  # somebody registered it since we looked
-            raise _taken() from None
-        organization = _personal_organization(user)
-        publish(
-            UserRegistered(
-                user_id=user.id, organization_id=organization.id, slug=organization.slug
-            ),
-            actor_id=user.id,
-            organization_id=organization.id,
-        )
+    hash_password(user, password, pointer="/password")
+    if vouched:
+        user.email_verified_at = clock.now()
+    return open_account(user)
+
+
+def new_user(email: str, full_name: str) -> User:
+    """A user of this address, unsaved and without a password. Raises Invalid."""
+    address = checked_email(email)
+    return User(email=address, email_key=email_key(address), full_name=full_name.strip())
+
+
+@transaction.atomic
+def open_account(user: User) -> User:
+    """Save a new user with a personal organization. Raises EmailTaken."""
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:  # somebody has the address, since just now perhaps
+        raise _taken() from None
+    organization = _personal_organization(user)
+    publish(
+        UserRegistered(user_id=user.id, organization_id=organization.id, slug=organization.slug),
+        actor_id=user.id,
+        organization_id=organization.id,
+    )
     return user
 
 
@@ -64,16 +75,20 @@ def log_in(
     """The user whose e-mail and password these are; else BadCredentials, in the same time.
 
     Raises TooManyAttempts, before anything is hashed, where wrong ones came too fast;
-    `is_known_device` says that this browser has proof of an earlier log-in to the account.
+    `is_known_device` says that this browser has proof of an earlier log-in to the account. Raises
+    EmailNotVerified for who knows the password of an account that is pending.
     """
     attempt = Attempt.at(email_key(email), is_known_device=is_known_device)
     attempt.check()
-    user = EmailBackend().authenticate(None, username=email, password=_normal(password))
-    if user is None:
+    user = user_by_password(email, _normal(password))
+    is_pending = user is not None and user.status == UserStatus.PENDING
+    if user is None or not (user.is_active or is_pending):
         # Counted here, judged elsewhere: what follows must take no longer for one who exists.
         send_failed_log_in(attempt, tries=attempt.failed())
         raise BadCredentials("E-mail and password do not belong together.")
     attempt.succeeded()
+    if not user.is_active:
+        raise EmailNotVerified
     with transaction.atomic():
         first = user.last_login is None
         user.last_login = clock.now()
@@ -119,15 +134,15 @@ def change_password(
     user = actor.user
     if not user.check_password(_normal(current_password)):
         raise _bad_password("/current_password", ["This is not your password."], "wrong_password")
-    _set_password(user, new_password, pointer="/new_password")
-    return _save_password(user, actor=actor, keep=keep)
+    hash_password(user, new_password, pointer="/new_password")
+    return save_password(user, actor=actor, keep=keep)
 
 
 def set_password(user: User, *, actor: Actor, new_password: str) -> User:
     """An operator sets a user's password, after a call for help. Raises BadPassword."""
     check_operator(actor)
-    _set_password(user, new_password, pointer="/new_password")
-    return _save_password(user, actor=actor)
+    hash_password(user, new_password, pointer="/new_password")
+    return save_password(user, actor=actor)
 
 
 def _taken() -> EmailTaken:
@@ -148,7 +163,7 @@ def _normal(password: str) -> str:
     return unicodedata.normalize("NFC", password)
 
 
-def _set_password(user: User, password: str, *, pointer: str) -> None:
+def hash_password(user: User, password: str, *, pointer: str) -> None:
     """Judge the password by the rules of the settings and hash it into `user`, unsaved."""
     password = _normal(password)
     try:
@@ -159,7 +174,8 @@ def _set_password(user: User, password: str, *, pointer: str) -> None:
 
 
 @transaction.atomic
-def _save_password(user: User, *, actor: Actor, keep: UUID | None = None) -> User:
+def save_password(user: User, *, actor: Actor, keep: UUID | None = None) -> User:
+    """Save a password that was hashed into `user`. Whatever the old one had opened is closed."""
     user.token_version += 1
     user.touch("password", "token_version")
     end_sessions(user, actor_id=actor.id, reason="password", keep=keep)

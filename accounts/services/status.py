@@ -107,6 +107,13 @@ def delete_user(user: User, *, actor: Actor, reason: str = "") -> User:
 
 
 @transaction.atomic
+def admit_user(user: User) -> None:
+    """A pending account works from now on: its address was verified."""
+    if user.status == UserStatus.PENDING:
+        _move(user, UserStatus.ACTIVE, actor_id=user.id, reason="The e-mail address was verified.")
+
+
+@transaction.atomic
 def appoint_operator(user: User, *, actor: Actor | None) -> User:
     """Make a user an operator. Without an actor it is whoever has a shell on the machine."""
     if actor is not None:

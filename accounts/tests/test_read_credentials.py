@@ -88,11 +88,6 @@ def test_whatever_is_wrong_with_a_key_the_answer_is_one(
     assert ask(X_API_Key=good).status_code == 200
 
 
-def test_a_key_in_the_address_is_not_looked_at(alice: User, key_for: Callable[..., str]) -> None:
-    key = key_for(alice, scopes=["account:read"])
-    assert ask(f"{ME}?access_token={key}&api_key={key}").status_code == 401
-
-
 def test_what_looks_wrong_asks_no_database(
     alice: User,
     key_for: Callable[..., str],

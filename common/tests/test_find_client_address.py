@@ -24,11 +24,6 @@ def proxies(settings: Settings) -> None:
     settings.TRUSTED_PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
 
-@pytest.fixture(autouse=True)
-def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(address, "_warned", {})
-
-
 @pytest.mark.parametrize(
     ("peer", "forwarded", "found"),
     [

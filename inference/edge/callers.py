@@ -41,7 +41,7 @@ HEARD_TYPES = (
     "api_key.updated", "api_key.revoked", "api_key.rolled", "api_key.leaked",
     "user.activated", "user.deactivated", "user.suspended", "user.deleted",
     "user.operator_appointed", "user.operator_dismissed",
-    "user.password_changed", "user.profile_updated", "organization.deleted",
+    "user.password_changed", "user.email_verified", "user.profile_updated", "organization.deleted",
     "organization.member_joined", "organization.member_role_changed",
     "organization.member_removed", "service_account.deleted", "team.deleted",
     "session.ended", "team.member_added", "team.member_role_changed", "team.member_removed",

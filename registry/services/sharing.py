@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.actors import Actor
@@ -64,6 +65,8 @@ def _address(share: ModelShare, email: str, actor: Actor) -> None:
         message = "This is you; it is yours already."
         raise BadShare(message, code="self_share", errors=[Fault("/email", message, "self_share")])
     people = User.objects.filter(email_key=key, service_of=None, is_active=True)
+    if settings.EMAIL_CONFIGURED:  # or whoever signs up with another's address would get it
+        people = people.filter(email_verified_at__isnull=False)
     share.user = people.first()
     if share.user is None:
         share.email, share.email_key = address, key

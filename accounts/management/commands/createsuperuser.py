@@ -35,8 +35,9 @@ class Command(BaseCommand):
             if user is None:
                 password = self._password(options["password_variable"])
                 user = services.register_user(
-                    email=email, password=password, full_name=options["name"]
+                    email=email, password=password, full_name=options["name"], vouched=True
                 )
+            services.vouch_for(user)
             services.appoint_operator(user, actor=None)
         except DomainError as error:
             raise CommandError(error.message) from error

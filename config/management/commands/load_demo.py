@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from accounts.emails import email_key
 from accounts.models import LimitKind, LimitPolicy, User
 from config.demo import Demo, DemoError
 
+PATIENCE = 30.0  # seconds for a worker to make the account
 PER_MINUTE = 10_000_000  # calls of the demo's: whoever tries how fast it is meets no limit
 
 
@@ -31,11 +33,26 @@ class Command(BaseCommand):
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.HOST, settings.HOST)  # noqa: S104
         base = (url or f"http://{host}:{settings.PORT}").rstrip("/")
         try:
-            demo = Demo(base, Path(settings.SLIPWAY_HOME)).make()
+            demo = Demo(base, Path(settings.SLIPWAY_HOME), _vouch).make()
         except DemoError as error:
             raise CommandError(str(error)) from error
         _raise_limit(demo["email"])
         self.stdout.write(f"model {demo['model']} answers at {base}")
+
+
+def _vouch(email: str) -> None:
+    """Let the demo's user in without a mail. Where addresses are verified a worker makes it first.
+
+    The Slipway that was asked may keep its accounts elsewhere: then it will refuse the log-in.
+    """
+    deadline = time.monotonic() + (PATIENCE if settings.REQUIRE_EMAIL_VERIFICATION else 0.0)
+    while True:
+        user = User.objects.filter(email_key=email_key(email)).first()
+        if user is not None:
+            services.vouch_for(user)
+        if user is not None or time.monotonic() >= deadline:
+            return
+        time.sleep(0.1)
 
 
 def _raise_limit(email: str) -> None:
