@@ -11,7 +11,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts import attempts, guards
+from accounts.api import authentication
 from accounts.models import User
+from accounts.scans import Scans
 from accounts.services import issue_tokens
 from accounts.tests import factories
 from common import clock as real_clock
@@ -22,6 +24,7 @@ def own_counters(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for another's wrong passwords, or is kept out by its rules."""
     monkeypatch.setattr(attempts, "salt", uuid4().hex)
     guards.guard.put(())
+    monkeypatch.setattr(authentication, "scans", Scans())
 
 
 @pytest.fixture

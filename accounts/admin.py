@@ -19,6 +19,7 @@ from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from accounts import admin_limits as _registers_limits  # noqa: F401
+from accounts import admin_threats as _registers_threats  # noqa: F401
 from accounts import services
 from accounts.actors import Actor
 from accounts.emails import BadEmail, check_email, email_key

@@ -71,6 +71,13 @@ class TwoCredentials(Invalid):
     auth_header: ClassVar[str] = f'{REALM}, error="invalid_request"'
 
 
+class CredentialInQuery(Invalid):
+    """A credential in an address ends up in logs and histories; it is refused, not read."""
+
+    default_code = "invalid_request"
+    auth_header: ClassVar[str] = f'{REALM}, error="invalid_request"'
+
+
 class InsufficientScope(Denied):
     """RFC 6750, section 3.1."""
 

@@ -12,13 +12,15 @@ from rest_framework.request import Request
 
 from accounts import keys
 from accounts.actors import Actor, actor_for_key
-from accounts.errors import REALM, BadToken, TwoCredentials
-from accounts.guards import admit
+from accounts.errors import REALM, BadToken, CredentialInQuery, TwoCredentials
+from accounts.guards import admit, is_guarded
 from accounts.models import ApiKey, User
+from accounts.scans import scans
 from accounts.tokens import actor_and_end
 from common import clock
 from common.context import note_origin, origin
 
+IN_QUERY = frozenset({"access_token", "api_key", "apikey", "x-api-key", "authorization"})
 LAST_USED_EVERY = timedelta(minutes=1)
 
 
@@ -30,6 +32,8 @@ class CredentialAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[User, Actor] | None:
+        if not IN_QUERY.isdisjoint(name.lower() for name in request.query_params):
+            raise CredentialInQuery("Send the credential in a header, never in the address.")
         authorization = request.headers.get("Authorization")
         api_key = request.headers.get("X-API-Key")
         if authorization is None and api_key is None:
@@ -55,10 +59,14 @@ def actor_by_key(key: str) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Who a key or token speaks for, and until when: `ends_at` is None where it has no end."""
+    """Who a key or token speaks for, and until when: `ends_at` is None where it has no end.
+
+    `is_guarded`: what the actor may do is so from this address, and maybe not from another.
+    """
 
     actor: Actor
     ends_at: datetime | None
+    is_guarded: bool
 
 
 def read_credential(token: str) -> Credential:
@@ -66,24 +74,27 @@ def read_credential(token: str) -> Credential:
     if token.startswith(keys.PREFIX):
         return _credential_by_key(token)
     actor, ends_at = actor_and_end(token)
-    return Credential(admit(actor, origin().address), ends_at)
+    return Credential(admit(actor, origin().address), ends_at, is_guarded(actor))
 
 
 def _credential_by_key(key: str) -> Credential:
     if not keys.is_key(key):
         raise BadToken
+    scans.check(origin().address)
     row = (
         ApiKey.objects.with_role()
         .select_related("user", "organization")
         .filter(key_hash=keys.hash_key(key))
         .first()
     )
+    if row is None:
+        scans.note(origin().address)
     actor = actor_for_key(row) if row is not None and row.state == "active" else None
     if row is None or actor is None or not actor.user.is_active:
         raise BadToken
-    actor = admit(actor, origin().address)
+    admit(actor, origin().address)
     _note_use(row)
-    return Credential(actor, row.expires_at)
+    return Credential(actor, row.expires_at, is_guarded(actor))
 
 
 def _bearer(authorization: str) -> Actor:

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from accounts import selectors, services
 from accounts.api import actor
+from accounts.api.doors import PublicView
 from accounts.api.serializers import (
     KeyInput,
     KeyOutput,
@@ -24,7 +25,6 @@ from accounts.api.serializers import (
     NewKeyOutput,
     RollInput,
 )
-from accounts.api.views import PublicView
 from accounts.models import ApiKey
 from common.api.conditional import ConditionalMixin
 

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import services
+from accounts.api.doors import PublicView
 from accounts.api.proof_serializers import (
     AddressInput,
     ResetPasswordInput,
@@ -15,7 +16,7 @@ from accounts.api.proof_serializers import (
     VerifyEmailInput,
 )
 from accounts.api.serializers import MailSentOutput
-from accounts.api.views import PublicView, mail_sent
+from accounts.api.views import mail_sent
 
 
 class VerifyEmailView(PublicView):

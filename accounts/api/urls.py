@@ -9,6 +9,7 @@ from accounts.api import (
     proof_views,
     session_views,
     team_views,
+    threat_views,
     views,
 )
 from accounts.api import organization_views as places
@@ -144,4 +145,23 @@ urlpatterns = [
     ),
     path("admin/limits", limit_views.LimitListView.as_view(), name="admin-limits"),
     path("admin/limits/<uuid:policy_id>", limit_views.LimitView.as_view(), name="admin-limit"),
+    path("admin/ip-rules", threat_views.IpRuleListView.as_view(), name="api-ip-rules"),
+    path("admin/ip-rules/<uuid:rule_id>", threat_views.IpRuleView.as_view(), name="api-ip-rule"),
+    path("admin/threats", threat_views.ThreatListView.as_view(), name="api-threats"),
+    path("admin/threats/<uuid:rule_id>", threat_views.ThreatView.as_view(), name="api-threat"),
+    path(
+        "admin/threats/<uuid:rule_id>/undo",
+        threat_views.ThreatUndoView.as_view(),
+        name="api-threat-undo",
+    ),
+    path(
+        "organizations/<str:ref>/ip-rules",
+        threat_views.OwnIpRuleListView.as_view(),
+        name="api-own-ip-rules",
+    ),
+    path(
+        "organizations/<str:ref>/ip-rules/<uuid:rule_id>",
+        threat_views.OwnIpRuleView.as_view(),
+        name="api-own-ip-rule",
+    ),
 ]

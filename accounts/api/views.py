@@ -7,13 +7,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.parsers import FormParser
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import selectors, services
 from accounts.api import actor
+from accounts.api.doors import PublicView
 from accounts.api.serializers import (
     MAIL_SENT,
     ChangePasswordInput,
@@ -42,14 +42,6 @@ def tokens_response(tokens: Tokens) -> Response:
 def mail_sent() -> Response:
     """The one answer to whoever asks for mail, known or not."""
     return Response(MailSentOutput({"detail": MAIL_SENT}).data, status=status.HTTP_202_ACCEPTED)
-
-
-class PublicView(APIView):
-    """A route that asks for no credential, and looks at none."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    scopes = None
 
 
 class RegisterView(PublicView):

@@ -89,6 +89,7 @@ from accounts.services.teams import (
 )
 from accounts.services.threats import (
     block_threat,
+    clean_network,
     create_ip_rule,
     lift_ip_rule,
     update_ip_rule,
@@ -107,6 +108,7 @@ __all__ = [
     "bind_token",
     "block_threat",
     "change_password",
+    "clean_network",
     "create_api_key",
     "create_ip_rule",
     "create_limit",

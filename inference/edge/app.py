@@ -168,6 +168,7 @@ class Edge:
         length: str = environ.get("CONTENT_LENGTH", "")
         if (
             "HTTP_ORIGIN" in environ
+            or environ.get("QUERY_STRING")
             or "HTTP_TRANSFER_ENCODING" in environ
             or not (length.isdecimal() and length.isascii() and len(length) < LONGEST_LENGTH)
         ):

@@ -22,7 +22,7 @@ from accounts import limits
 from accounts.api.authentication import Credential, read_credential
 from accounts.errors import BadToken
 from accounts.events import IpRulesChanged, LimitsChanged
-from accounts.guards import guard, is_guarded
+from accounts.guards import guard
 from common import clock
 from common.heard import Follower
 from common.limits import lease, limiter
@@ -82,7 +82,7 @@ class Caller:
     def __init__(self, credential: Credential) -> None:
         self.actor = credential.actor
         self.lease = lease(limiter(), limits.buckets_for(self.actor))
-        self.guarded = self.actor if is_guarded(self.actor) else None
+        self.guarded = self.actor if credential.is_guarded else None
         # What a person may do from one address says nothing of another: that is not remembered.
         lasts = TTL if self.guarded is None or self.actor.via == "key" else 0.0
         self.until = time.monotonic() + min(lasts, _seconds_to(credential.ends_at))

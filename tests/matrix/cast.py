@@ -17,6 +17,7 @@ from accounts.actors import actor_for_user
 from accounts.models import (
     ApiKey,
     Invitation,
+    IpRule,
     Membership,
     Organization,
     Session,
@@ -153,6 +154,13 @@ def _names(
         "team_member": people["user"].id,
         "key": ApiKey.objects.get(name="target").id,
         "share": shares["view"].id,
+        "rule": IpRule.objects.create(effect="block", network="198.51.100.0/24").id,
+        "own_rule": IpRule.objects.create(
+            effect="block", network="198.51.100.0/24", organization=acme
+        ).id,
+        "threat": IpRule.objects.create(
+            effect="block", network="198.51.100.9/32", source="threat", signal="key_scan"
+        ).id,
         "prediction": prediction.id,
         "session": Session.objects.filter(user=owner).latest("id").id,
         "limit": create_limit(actor=None, kind="default_key", per_hour=1_000_000).id,
