@@ -110,6 +110,7 @@ class UserAdmin(ReadOnlyAdmin):
         "email",
         "full_name",
         "slug",
+        "email_verified_at",
         "status",
         "is_active",
         "is_staff",
@@ -118,7 +119,14 @@ class UserAdmin(ReadOnlyAdmin):
         "updated_at",
         "set_password",
     )
-    readonly_fields = ("id", "slug", "created_at", "updated_at", "set_password")
+    readonly_fields = (
+        "id",
+        "slug",
+        "email_verified_at",
+        "created_at",
+        "updated_at",
+        "set_password",
+    )
     add_form = UserAddForm
     actions = ("activate", "deactivate", "delete_accounts", "appoint")
 

@@ -135,7 +135,8 @@ def profile(request: HttpRequest) -> HttpResponse:
         services.update_profile(actor=actor(request), **form.cleaned_data)
         messages.success(request, "Saved.")
         return redirect("profile")
-    return _form_page(request, "accounts/profile.html", form, password_form=PasswordForm())
+    context = {"password_form": PasswordForm(), "has_mail": settings.EMAIL_CONFIGURED}
+    return _form_page(request, "accounts/profile.html", form, **context)
 
 
 @never_cache

@@ -161,6 +161,7 @@ def test_the_command_makes_the_first_operator(db: None, monkeypatch: pytest.Monk
         call_command("createsuperuser", *arguments, stdout=told)
     user = User.objects.get()
     assert user.is_staff
+    assert user.email_verified_at is not None
     assert user.check_password(PASSWORD)
     assert "dora@example.org is an operator now." in told.getvalue()
     with pytest.raises(CommandError):

@@ -151,6 +151,15 @@ def test_the_page_uses_nothing_up_before_its_button(alice: User, inbox: Inbox) -
     assert alice.check_password(NEW)
 
 
+@pytest.mark.django_db
+def test_no_log_holds_a_link(caplog: pytest.LogCaptureFixture) -> None:
+    for path in ("reset-password", "verify-email", "invitations"):
+        Client().get(f"/{path}/secret-token")
+    requests = [record for record in caplog.records if record.name == "slipway.request"]
+    assert len(requests) == 3
+    assert "secret-token" not in "".join(record.getMessage() for record in requests)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_many_at_once_one_sets_it(
     alice: User, inbox: Inbox, monkeypatch: pytest.MonkeyPatch

@@ -284,3 +284,15 @@ def test_pages_lead_through_it(strict: Inbox, db: None) -> None:
     assert "Your e-mail address is verified" in done.content.decode()
     inside = browser.post("/login", CREDENTIALS, follow=True)
     assert inside.redirect_chain == [("/models", 302)]
+
+
+def test_the_profile_offers_another_mail_until_it_is_verified(inbox: Inbox, alice: User) -> None:
+    browser = Client()
+    browser.force_login(alice)
+    assert "Send a verification mail" in browser.get("/profile").content.decode()
+    asked = browser.post("/verify-email/resend", {"email": alice.email})
+    assert asked["Location"] == "/profile"
+    deliver_all()
+    done = browser.post(f"/verify-email/{inbox.found(LINK)}", follow=True)
+    assert "verified</small>" in done.content.decode()
+    assert "Send a verification mail" not in done.content.decode()
