@@ -19,6 +19,9 @@ from accounts.tests import factories
 from common import clock as real_clock
 from common.http import address
 
+# Before any test there is no rule, and no database to read one from.
+guards.guard.put(())
+
 
 @pytest.fixture(autouse=True)
 def own_counters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
 
 from accounts import scopes
+from accounts.models import ApiKey
 from accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from common import clock
 from common.errors import DomainError
@@ -96,6 +98,25 @@ class KeyForm(forms.Form):
         initial=scopes.DEFAULT_KEY_SCOPES,
         widget=forms.CheckboxSelectMultiple,
     )
+    models = forms.CharField(
+        required=False,
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="The models it is for, one a line: name or owner/name. Empty: every one.",
+    )
+    cidrs = forms.CharField(
+        label="Networks",
+        required=False,
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Where it works from, one a line: 192.0.2.0/24. Empty: everywhere.",
+    )
+
+    def clean_models(self) -> list[str]:
+        return split_lines(self.cleaned_data["models"])
+
+    def clean_cidrs(self) -> list[str]:
+        return split_lines(self.cleaned_data["cidrs"])
 
     def expires_at(self) -> datetime | None:
         """The moment chosen under "Ends"; None for never."""
@@ -103,10 +124,43 @@ class KeyForm(forms.Form):
         return None if days == "never" else clock.now() + timedelta(days=int(days))
 
 
+class EditKeyForm(KeyForm):
+    """The same of a key that is there; its end stays."""
+
+    expires = None  # type: ignore[assignment]  # Django's way to leave out a field
+
+    @staticmethod
+    def of(key: ApiKey) -> dict[str, Any]:
+        """What the key is now."""
+        return {
+            "name": key.name,
+            "scopes": key.scopes,
+            "models": "\n".join(key.model_refs),
+            "cidrs": "\n".join(key.cidrs),
+        }
+
+    def wished(self) -> dict[str, Any]:
+        """What it shall be, by the fields of a key."""
+        return {name: self.cleaned_data[name] for name in ("name", "scopes", "models", "cidrs")}
+
+
+class RollForm(forms.Form):
+    overlap = forms.ChoiceField(
+        label="The old key works on for",
+        choices=[("0", "no time"), ("3600", "an hour"), ("86400", "a day"), ("604800", "a week")],
+        initial="86400",
+    )
+
+
+def split_lines(text: str) -> list[str]:
+    """What stands on lines or between commas, without what is empty."""
+    return [part.strip() for part in text.replace(",", "\n").splitlines() if part.strip()]
+
+
 def add_error(form: forms.Form, error: DomainError) -> None:
     """Show a service's refusal in the form: at the fields it names, else at its head."""
     for fault in error.errors:
-        name = fault.pointer.strip("/")
+        name = fault.pointer.strip("/").partition("/")[0]
         form.add_error(name if name in form.fields else None, fault.detail)
     if not error.errors:
         form.add_error(None, error.message)

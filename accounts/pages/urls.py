@@ -1,6 +1,15 @@
 from django.urls import path
 
-from accounts.pages import history_views, notification_views, proof_views, session_views, views
+from accounts.pages import (
+    history_views,
+    key_views,
+    notification_views,
+    proof_views,
+    session_views,
+    team_views,
+    views,
+)
+from accounts.pages import organization_views as places
 
 urlpatterns = [
     path("signup", views.signup, name="signup"),
@@ -12,6 +21,8 @@ urlpatterns = [
     path("forgot-password", proof_views.forgot_password, name="forgot-password"),
     path("reset-password/<str:token>", proof_views.reset_password, name="reset-password"),
     path("keys", views.keys, name="keys"),
+    path("keys/<uuid:key_id>/edit", key_views.edit_key, name="key-edit"),
+    path("keys/<uuid:key_id>/roll", key_views.roll_key, name="key-roll"),
     path("keys/<uuid:key_id>/revoke", views.revoke_key, name="key-revoke"),
     path("keys/<uuid:key_id>/history", history_views.key_history, name="key-history"),
     path("profile/activity", history_views.activity, name="activity"),
@@ -33,4 +44,41 @@ urlpatterns = [
     path("profile/sessions", session_views.sessions, name="sessions"),
     path("profile/sessions/end", session_views.end_other_sessions, name="sessions-end"),
     path("profile/sessions/<uuid:ended_id>/end", session_views.end_session, name="session-end"),
+    path("organizations", places.organizations, name="organizations"),
+    path("organizations/<str:slug>", places.organization, name="organization"),
+    path("organizations/<str:slug>/rename", places.rename, name="organization-rename"),
+    path("organizations/<str:slug>/delete", places.delete, name="organization-delete"),
+    path("organizations/<str:slug>/invite", places.invite, name="organization-invite"),
+    path(
+        "organizations/<str:slug>/members/<uuid:user_id>",
+        places.member,
+        name="organization-member",
+    ),
+    path(
+        "organizations/<str:slug>/invitations/<uuid:invitation_id>/revoke",
+        places.revoke_invitation,
+        name="invitation-revoke",
+    ),
+    path("organizations/<str:slug>/programs", places.add_program, name="program-add"),
+    path(
+        "organizations/<str:slug>/programs/<uuid:user_id>/key",
+        places.add_program_key,
+        name="program-key",
+    ),
+    path(
+        "organizations/<str:slug>/programs/<uuid:user_id>/close",
+        places.close_program,
+        name="program-close",
+    ),
+    path(
+        "invitations/<uuid:invitation_id>/answer",
+        places.answer_invitation,
+        name="invitation-answer",
+    ),
+    path("invitations/<str:token>", places.invitation, name="invitation"),
+    path("teams", team_views.teams, name="teams"),
+    path("teams/<uuid:team_id>", team_views.team, name="team"),
+    path("teams/<uuid:team_id>/add", team_views.add_member, name="team-add"),
+    path("teams/<uuid:team_id>/delete", team_views.delete, name="team-delete"),
+    path("teams/<uuid:team_id>/members/<uuid:user_id>", team_views.member, name="team-member"),
 ]

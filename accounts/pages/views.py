@@ -103,6 +103,8 @@ def keys(request: HttpRequest) -> HttpResponse:
                 name=data["name"],
                 scopes=data["scopes"],
                 expires_at=form.expires_at(),
+                models=data["models"],
+                cidrs=data["cidrs"],
             )
         except DomainError as error:
             add_error(form, error)

@@ -34,6 +34,12 @@ def list_organizations(actor: Actor) -> OrganizationQuerySet:
     )
 
 
+def list_homes(actor: Actor) -> list[Organization]:
+    """Where the actor may put models, their present organization first."""
+    found = [each for each in list_organizations(actor) if actor.role_in(each.id) != Role.VIEWER]
+    return sorted(found, key=lambda each: each.id != actor.organization.id)
+
+
 def get_organization(actor: Actor, ref: str) -> Organization:
     """One by slug or id; OrganizationNotFound where there is none the actor is in."""
     try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django import forms
 
-from registry.models import Status
+from accounts.models import Organization, Team
+from registry.models import Permission, Status
 
 
 class UploadForm(forms.Form):
@@ -18,6 +21,7 @@ class UploadForm(forms.Form):
         label="Model file",
         help_text=".pkl, .joblib, .skops or .onnx",
     )
+    owner = forms.ChoiceField(required=False, help_text="Whose model it is.")
     name = forms.CharField(
         max_length=63, help_text="A name you have used before gets its next version."
     )
@@ -25,6 +29,21 @@ class UploadForm(forms.Form):
         required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 3})
     )
     tags = forms.CharField(required=False, help_text="Words with commas between.")
+
+    def __init__(self, *args: Any, owners: Iterable[Organization] = (), **kwargs: Any) -> None:
+        """`owners` are the organizations one may upload to, one's own first."""
+        super().__init__(*args, **kwargs)
+        slugs = [(owner.slug, f"{owner.name} ({owner.slug})") for owner in owners]
+        if len(slugs) > 1:
+            self.fields["owner"].choices = slugs  # type: ignore[attr-defined]  # a ChoiceField
+        else:
+            del self.fields["owner"]
+
+    def wished(self) -> dict[str, Any]:
+        """The fields of an upload, but for the file."""
+        data = {key: value for key, value in self.cleaned_data.items() if key != "file"}
+        owner = data.pop("owner", "")
+        return data | {"name": f"{owner}/{data['name']}" if owner else data["name"]}
 
     def clean_tags(self) -> list[str] | None:
         return split_tags(self.cleaned_data["tags"]) or None
@@ -44,6 +63,40 @@ class ModelForm(forms.Form):
 
     def clean_tags(self) -> list[str]:
         return split_tags(self.cleaned_data["tags"])
+
+
+class ShareForm(forms.Form):
+    """With whom to share a model, and what they may do with it then."""
+
+    email = forms.CharField(
+        label="E-mail",
+        required=False,
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        help_text="Who has no account yet gets an invitation.",
+    )
+    team = forms.ChoiceField(label="or a team", required=False)
+    permission = forms.ChoiceField(
+        label="They may",
+        choices=[
+            (Permission.VIEW.value, "view: see it, its versions and figures"),
+            (Permission.USE.value, "use: call and download it as well"),
+            (Permission.EDIT.value, "edit: change it and add versions as well"),
+        ],
+        initial=Permission.USE.value,
+    )
+
+    def __init__(self, *args: Any, teams: Iterable[Team], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(str(team.id), f"{team.name} ({team.organization.slug})") for team in teams]
+        field = self.fields["team"]
+        field.choices = [("", "–"), *choices]  # type: ignore[attr-defined]  # a ChoiceField
+
+    def wished(self) -> dict[str, Any]:
+        """What `share_model` is asked with."""
+        data = self.cleaned_data
+        team = UUID(data["team"]) if data["team"] else None
+        return {"email": data["email"], "team": team, "permission": data["permission"]}
 
 
 def split_tags(text: str) -> list[str]:

@@ -1,11 +1,18 @@
 from django.urls import path, re_path
 
-from registry.pages import views
+from registry.pages import share_views, views
 from registry.refs import MODEL_PATH
 
 urlpatterns = [
     path("models", views.models, name="models"),
     path("models/upload", views.upload, name="model-upload"),
+    path("models/shared-with-me", share_views.shared_with_me, name="models-shared"),
+    re_path(rf"^models/{MODEL_PATH}/share$", share_views.share, name="model-share"),
+    re_path(
+        rf"^models/{MODEL_PATH}/share/(?P<share_id>[0-9a-f-]{{36}})$",
+        share_views.change_share,
+        name="model-share-change",
+    ),
     re_path(rf"^models/{MODEL_PATH}$", views.model, name="model"),
     re_path(rf"^models/{MODEL_PATH}/history$", views.model_history, name="model-history"),
     re_path(

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.pages import actor
 from accounts.pages.history_views import history_page
+from accounts.selectors import places
 from common.errors import DomainError, Fault, Invalid
 from common.http.partials import is_partial
 from common.http.problems import problem_response
@@ -21,7 +22,7 @@ from registry.api.serializers import ModelFilter
 from registry.models import ModelVersion
 from registry.pages.forms import ModelForm, UploadForm
 from registry.pages.samples import samples
-from registry.permissions import can_edit_model
+from registry.permissions import can_edit_model, can_share_model, permission_of
 from registry.refs import ModelRef
 
 PAGE_SIZE = 20
@@ -43,14 +44,15 @@ def models(request: HttpRequest) -> HttpResponse:
 @receives_files
 def upload(request: HttpRequest) -> HttpResponse:
     """The way in for a file: dropped, picked, or from a plain form."""
-    given = {"name": request.GET.get("name", "")}
-    form = UploadForm(request.POST or None, request.FILES or None, initial=given)
+    owner, _, name = request.GET.get("name", "").rpartition("/")
+    owners = places.list_homes(actor(request))
+    given = {"name": name, "owner": owner}
+    form = UploadForm(request.POST or None, request.FILES or None, initial=given, owners=owners)
     if request.method != "POST" or not form.is_valid():
         return _upload_form(request, form)
-    data = form.cleaned_data
-    file = data.pop("file")
+    file = form.cleaned_data["file"]
     try:
-        wanted = services.Upload(filename=file.name or "", **data)
+        wanted = services.Upload(filename=file.name or "", **form.wished())
         version = services.upload_version(file.received, wanted, actor=actor(request))
     except DomainError as error:
         form.add_error("name" if error.code == "bad_name" else None, error.message)
@@ -93,6 +95,7 @@ def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     serving = next((version for version in versions if version.answers), None)
     context = {"model": found, "versions": versions, "form": form, "serving": serving}
     context |= {"samples": samples(found, serving, who), "may_edit": can_edit_model(who, found)}
+    context |= {"may_share": can_share_model(who, found), "permission": permission_of(who, found)}
     return render(request, "registry/model.html", context)
 
 
