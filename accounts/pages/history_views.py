@@ -43,7 +43,7 @@ def history_page(
 def activity(request: HttpRequest) -> HttpResponse:
     """All of one's own history."""
     found = history.own_activity(actor(request), wanted(request))
-    context = {"history": found, "title": "Activity", "lead": ACTIVITY}
+    context = {"history": found, "title": "Activity", "lead": ACTIVITY, "here": "activity"}
     return render(request, "accounts/activity.html", context)
 
 
@@ -53,6 +53,7 @@ def security_events(request: HttpRequest) -> HttpResponse:
     """What concerns the safety of one's account."""
     found = history.own_security_events(actor(request), wanted(request))
     context = {"history": found, "title": "Security events", "lead": SECURITY}
+    context |= {"here": "security"}
     return render(request, "accounts/activity.html", context)
 
 

@@ -33,9 +33,12 @@ class UploadForm(forms.Form):
     def __init__(self, *args: Any, owners: Iterable[Organization] = (), **kwargs: Any) -> None:
         """`owners` are the organizations one may upload to, one's own first."""
         super().__init__(*args, **kwargs)
-        slugs = [(owner.slug, f"{owner.name} ({owner.slug})") for owner in owners]
+        slugs = {owner.slug: f"{owner.name} ({owner.slug})" for owner in owners}
+        given = self.initial.get("owner") or ""
+        if given:  # of a model that is shared with one: the page of its next version
+            slugs.setdefault(given, given)
         if len(slugs) > 1:
-            self.fields["owner"].choices = slugs  # type: ignore[attr-defined]  # a ChoiceField
+            self.fields["owner"].choices = list(slugs.items())  # type: ignore[attr-defined]  # a ChoiceField
         else:
             del self.fields["owner"]
 
@@ -90,7 +93,7 @@ class ShareForm(forms.Form):
         super().__init__(*args, **kwargs)
         choices = [(str(team.id), f"{team.name} ({team.organization.slug})") for team in teams]
         field = self.fields["team"]
-        field.choices = [("", "–"), *choices]  # type: ignore[attr-defined]  # a ChoiceField
+        field.choices = [("", "no team"), *choices]  # type: ignore[attr-defined]  # a ChoiceField
 
     def wished(self) -> dict[str, Any]:
         """What `share_model` is asked with."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from tests.matrix.cast import Form
 from tests.matrix.table import Row, columns
 
+NAME = Form(lambda: {"name": "New"})
+OVERLAP = Form(lambda: {"overlap": "3600"})
+PERMISSION = Form(lambda: {"permission": "edit"})
 MODEL = Form(lambda: {"description": "New", "tags": "", "status": "active"})
 
 ROWS: list[Row] = columns(
@@ -37,4 +40,27 @@ ROWS: list[Row] = columns(
     ("GET", "/models/acme/churn/playground", None, "302 404 403 200 200 200 200 404 302 302 302 302"),
     ("GET", "/predictions", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
     ("GET", "/predictions/{prediction}", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("GET", "/models/shared-with-me", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/models/acme/churn/share", None, "302 404 403 403 403 200 200 404 302 302 302 302"),
+    ("POST", "/models/acme/churn/share/{share}", PERMISSION, "302 404 302 404 404 302 302 404 302 302 302 302"),
+    ("GET", "/keys/{key}/edit", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("GET", "/keys/{key}/roll", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("POST", "/keys/{key}/roll", OVERLAP, "302 404 404 404 404 200 400 404 302 302 302 302"),
+    ("GET", "/organizations", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/organizations/acme", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("GET", "/organizations/acme/delete", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("POST", "/organizations/acme/rename", NAME, "302 404 404 404 404 302 302 404 302 302 302 302"),
+    ("POST", "/organizations/acme/invite", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("POST", "/organizations/acme/members/{member}", None, "302 404 404 404 404 302 302 404 302 302 302 302"),
+    ("POST", "/organizations/acme/invitations/{invitation}/revoke", None, "302 404 404 404 404 302 302 404 302 302 302 302"),
+    ("POST", "/organizations/acme/programs", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("POST", "/organizations/acme/programs/{program}/key", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("POST", "/organizations/acme/programs/{program}/close", None, "302 404 404 404 404 302 302 404 302 302 302 302"),
+    ("POST", "/invitations/{to_stranger}/answer", None, "302 302 404 404 404 404 404 404 302 302 302 302"),
+    ("GET", "/invitations/no-such-token", None, "302 404 404 404 404 404 404 404 302 302 302 302"),
+    ("GET", "/teams", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/teams/{team}", None, "302 404 404 200 404 200 200 404 302 302 302 302"),
+    ("POST", "/teams/{team}/add", None, "302 404 404 200 404 200 200 404 302 302 302 302"),
+    ("POST", "/teams/{team}/delete", None, "302 404 404 302 404 302 302 404 302 302 302 302"),
+    ("POST", "/teams/{team}/members/{team_member}", None, "302 404 404 302 404 302 302 404 302 302 302 302"),
 )  # fmt: skip
