@@ -21,6 +21,7 @@ from accounts.api.session_serializers import LogoutInput, SessionOutput
 from accounts.errors import NoSession
 from accounts.models import Session
 from common.api.conditional import ConditionalMixin
+from common.api.queries import flag
 
 GONE = OpenApiResponse(description="Done.")
 
@@ -83,8 +84,7 @@ class SessionsView(ConditionalMixin, GenericAPIView[Any]):
     def delete(self, request: Request) -> Response:
         """Log out everywhere else, or with `all=true` here as well. API keys go on working."""
         who = actor(request)
-        everywhere = request.query_params.get("all", "").lower() in {"1", "true", "yes"}
-        keep = None if everywhere else who.session_id
+        keep = None if flag(request, "all") else who.session_id
         services.end_sessions(who.user, actor_id=who.id, reason="revoked", keep=keep)
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -22,9 +22,9 @@ from accounts.api.threat_serializers import (
 from accounts.models import IpRule
 from accounts.selectors import places, threats
 from common.api.conditional import ConditionalMixin
+from common.api.queries import flag
 
 GONE = OpenApiResponse(description="Lifted.")
-TRUE = {"1", "true", "yes"}
 
 
 class RulesView(ConditionalMixin, GenericAPIView[Any]):
@@ -64,7 +64,7 @@ class IpRuleListView(RulesView):
         """Block a network everywhere, or except one from a wider block. For operators."""
         who = actor(request)
         data = self.given(IpRuleInput(data=request.data))
-        if request.query_params.get("dry_run", "").lower() in TRUE:
+        if flag(request, "dry_run"):
             threats.list_ip_rules(who)
             network = services.clean_network(data["network"])
             hits = {"network": network, "would_be_hit": threats.who_is_in(network)}

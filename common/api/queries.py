@@ -1,0 +1,18 @@
+"""What stands behind the question mark."""
+
+from __future__ import annotations
+
+from rest_framework.request import Request
+
+from common.errors import Fault, Invalid
+
+
+def flag(request: Request, name: str) -> bool:
+    """A parameter that is true or false, and false where it is absent. Raises Invalid."""
+    given = request.query_params.get(name)
+    if given is None:
+        return False
+    if given.lower() in {"true", "false"}:
+        return given.lower() == "true"
+    message = f"{name} must be true or false."
+    raise Invalid(message, errors=[Fault(f"?{name}", message, "not_a_boolean")])
