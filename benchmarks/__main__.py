@@ -19,6 +19,7 @@ import requests
 
 from benchmarks import models
 from benchmarks.enumeration import measure_enumeration
+from benchmarks.flood import measure_flood
 from benchmarks.hotpath import SECTIONS, Row
 from benchmarks.stack import Stack, running
 
@@ -26,7 +27,12 @@ MIB = 1024 * 1024
 
 
 def main() -> None:
-    sections = {"start": measure_start, **SECTIONS, "enumeration": measure_enumeration}
+    sections = {
+        "start": measure_start,
+        **SECTIONS,
+        "enumeration": measure_enumeration,
+        "flood": measure_flood,
+    }
     chosen = sys.argv[1:] or list(sections)
     print("| what | measured | aim |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
