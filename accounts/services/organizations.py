@@ -138,6 +138,8 @@ def set_member_role(
     before = place.role
     if before == role:
         return place
+    if role == Role.OWNER and place.user.service_of_id is not None:
+        raise Invalid("A program can't own an organization.", code="service_account")
     if before == Role.OWNER:
         _check_other_owner(organization, user_id)
     place.role = role

@@ -197,6 +197,14 @@ def test_a_service_account_acts_by_keys_alone(client: APIClient, acme: Organizat
     assert program.get("/api/v1/models").status_code == 401
 
 
+def test_a_service_account_never_owns(client: APIClient, acme: Organization) -> None:
+    owner = {"name": "ci", "role": "owner"}
+    assert client.post(f"{URL}/acme/service-accounts", owner).status_code == 400
+    made = client.post(f"{URL}/acme/service-accounts", {"name": "ci", "role": "admin"}).json()
+    answer = client.patch(f"{URL}/acme/members/{made['id']}", {"role": "owner"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "service_account")
+
+
 def test_a_service_account_stays_when_its_maker_leaves(
     client: APIClient, acme: Organization, alice: User, bob: User
 ) -> None:
