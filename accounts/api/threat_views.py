@@ -22,8 +22,9 @@ from accounts.api.threat_serializers import (
 from accounts.models import IpRule
 from accounts.selectors import places, threats
 from common.api.conditional import ConditionalMixin
-from common.api.queries import flag
+from common.api.queries import choice, flag
 
+STATES = ("open", "lifted", "expired")
 GONE = OpenApiResponse(description="Lifted.")
 
 
@@ -115,15 +116,13 @@ class ThreatListView(RulesView):
     """What was blocked by itself."""
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("state", enum=["open", "lifted", "expired"], description="Only these.")
-        ],
+        parameters=[OpenApiParameter("state", enum=STATES, description="Only these.")],
         responses=IpRuleOutput(many=True),
         operation_id="admin_threats_list",
     )
     def get(self, request: Request) -> Response:
         """List addresses that behaved like an attack, newest first. For operators."""
-        state = request.query_params.get("state", "")
+        state = choice(request, "state", STATES)
         return self.page(threats.list_threats(actor(request), state))
 
 

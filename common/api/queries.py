@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rest_framework.request import Request
 
 from common.errors import Fault, Invalid
@@ -16,3 +18,14 @@ def flag(request: Request, name: str) -> bool:
         return given.lower() == "true"
     message = f"{name} must be true or false."
     raise Invalid(message, errors=[Fault(f"?{name}", message, "not_a_boolean")])
+
+
+def choice(request: Request, name: str, allowed: Collection[str]) -> str:
+    """A parameter that is one of a few words, and "" where it is absent. Raises Invalid."""
+    given = request.query_params.get(name)
+    if given is None:
+        return ""
+    if given in allowed:
+        return given
+    message = f"{name} must be one of {', '.join(sorted(allowed))}."
+    raise Invalid(message, errors=[Fault(f"?{name}", message, "invalid_choice")])

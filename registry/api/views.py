@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import FileResponse
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
@@ -15,6 +14,7 @@ from rest_framework.response import Response
 
 from accounts.api import actor
 from common.api.conditional import ConditionalMixin
+from common.api.filters import FilterBackend
 from common.http.uploads import ReceivedFile, quarantined_uploads
 from registry import downloads, selectors, services
 from registry.api.serializers import (
@@ -59,7 +59,7 @@ class ModelListView(RegistryView):
 
     queryset = Model.objects.none()
     filterset_class = ModelFilter
-    filter_backends = [DjangoFilterBackend]
+    filter_backends = [FilterBackend]
 
     def get_parsers(self) -> list[Any]:
         return [MultiPartParser()]
