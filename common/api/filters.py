@@ -6,7 +6,6 @@ from typing import Any
 
 from django_filters import ChoiceFilter
 from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework.request import Request
 
 from common.errors import Fault, Invalid
 
@@ -14,7 +13,7 @@ from common.errors import Fault, Invalid
 class FilterBackend(DjangoFilterBackend):
     """A choice is one of those named: the empty one is a form's way to say "any", not the API's."""
 
-    def filter_queryset(self, request: Request, queryset: Any, view: Any) -> Any:
+    def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
         filters = getattr(getattr(view, "filterset_class", None), "base_filters", {})
         faults = [
             Fault(f"?{name}", "must be one of the choices", "invalid_choice")
