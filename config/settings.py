@@ -47,6 +47,8 @@ CORS_EXPOSE_HEADERS = [
 # Applications, from the top of the layers down.
 INSTALLED_APPS = [
     "config",
+    "analytics",
+    "webhooks",
     "inference",
     "registry",
     "accounts",

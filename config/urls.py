@@ -21,6 +21,8 @@ handler500 = "common.http.views.server_error"
 
 api = [
     path("", include("accounts.api.urls")),
+    path("", include("analytics.api.urls")),
+    path("", include("webhooks.api.urls")),
     path("", include("inference.api.urls")),
     path("", include("registry.api.urls")),
     path("", include("config.api.urls")),
@@ -42,6 +44,8 @@ urlpatterns = [
     path("", include("inference.api.v2_urls")),
     path("", include("config.pages.urls")),
     path("", include("accounts.pages.urls")),
+    path("", include("analytics.pages.urls")),
+    path("", include("webhooks.pages.urls")),
     path("", include("inference.pages.urls")),
     path("", include("registry.pages.urls")),
 ]
