@@ -194,6 +194,22 @@ ENTRIES: dict[str, Entry] = {
         done="ended a share of {name}",
         news={"person": "The model {name} is shared with you no more"},
     ),
+    # Webhooks.
+    "webhook.created": Entry(
+        done="set up a webhook to {host}", news={"admins": "A webhook to {host} was set up"}
+    ),
+    "webhook.updated": Entry(done="changed the webhook to {host}: {changed}"),
+    "webhook.deleted": Entry(done="deleted the webhook to {host}"),
+    "webhook.secret_rotated": Entry(done="rotated the secret of the webhook to {host}"),
+    "webhook.disabled": Entry(
+        done="turned off the webhook to {host}: {reason}",
+        news={
+            "person": "Your webhook to {host} is turned off: {reason}",
+            "admins": "The webhook to {host} is turned off: {reason}",
+        },
+        email=True,
+    ),
+    "webhook.replayed": Entry(done="replayed {count} deliveries to {host}"),
     # Themselves.
     "notification.preferences_changed": Entry(
         done="changed how to be told: {changed}", security=True

@@ -181,6 +181,7 @@ CELERY_TASK_QUEUES = [Queue(name) for name in ("default", "journal", "models", "
 CELERY_TASK_ROUTES = {
     "registry.tasks.run_pipeline": {"queue": "models"},
     "inference.tasks.store_batch": {"queue": "journal"},
+    "webhooks.tasks.send_due": {"queue": "webhooks"},
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
@@ -217,6 +218,18 @@ CELERY_BEAT_SCHEDULE = {
         "task": "inference.tasks.retain_predictions",
         "schedule": schedule(3600.0),
     },
+    "sweep-deliveries": {
+        "task": "webhooks.tasks.sweep_deliveries",
+        "schedule": schedule(5.0),
+        "options": {"expires": 5.0},
+    },
+    "send-prediction-batches": {
+        "task": "webhooks.tasks.send_prediction_batches",
+        "schedule": schedule(5.0),
+        "options": {"expires": 5.0},
+    },
+    "disable-failing": {"task": "webhooks.tasks.disable_failing", "schedule": schedule(600.0)},
+    "retain-messages": {"task": "webhooks.tasks.retain_messages", "schedule": schedule(3600.0)},
 }
 
 # Files.
@@ -272,6 +285,12 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "sub",
     "UPDATE_LAST_LOGIN": False,
 }
+
+# Webhooks.
+ENCRYPTION_KEYS = env.encryption_keys("ENCRYPTION_KEYS")
+WEBHOOK_ALLOW = env.outbound("WEBHOOK_ALLOW", "external")
+WEBHOOK_RETENTION_DAYS = env.integer("WEBHOOK_RETENTION_DAYS", 30, low=1)
+WEBHOOK_DISABLE_AFTER_DAYS = env.integer("WEBHOOK_DISABLE_AFTER_DAYS", 5, low=1)
 
 # Sessions and transport. HTTPS hardening follows from PUBLIC_URL alone.
 _https = _public.scheme == "https"
@@ -330,6 +349,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "common.api.schema.describe_problems",
+        "webhooks.api.schema.describe_webhooks",
     ],
     "ENUM_NAME_OVERRIDES": {
         "LimitKind": "accounts.models.LimitKind",
