@@ -289,6 +289,7 @@ SIMPLE_JWT = {
 # Webhooks.
 ENCRYPTION_KEYS = env.encryption_keys("ENCRYPTION_KEYS")
 WEBHOOK_ALLOW = env.outbound("WEBHOOK_ALLOW", "external")
+WEBHOOK_WORKERS = env.integer("WEBHOOK_WORKERS", 1, low=1, high=64)
 WEBHOOK_RETENTION_DAYS = env.integer("WEBHOOK_RETENTION_DAYS", 30, low=1)
 WEBHOOK_DISABLE_AFTER_DAYS = env.integer("WEBHOOK_DISABLE_AFTER_DAYS", 5, low=1)
 

@@ -33,7 +33,8 @@ Done = tuple[Lane, list[Result]]
 class Sender:
     """One run. `send` returns how many attempts were made."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, linger_s: float = LINGER_S) -> None:
+        self._linger_s = linger_s
         self._queue: SimpleQueue[Done | None] = SimpleQueue()  # None: look again
         self._busy: dict[Lane, None] = {}
         self._attempts = 0
@@ -96,4 +97,4 @@ class Sender:
         if self._busy:
             return False
         now = time.monotonic()
-        return now >= until or now - self._last_work > LINGER_S
+        return now >= until or now - self._last_work >= self._linger_s
