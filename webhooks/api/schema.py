@@ -1,4 +1,4 @@
-"""The catalogue of events in the OpenAPI document, under `webhooks` (OpenAPI 3.1, section 4.8.1)."""
+"""The catalogue of events in the OpenAPI document, under `webhooks` (OpenAPI 3.1, 4.8.1)."""
 
 from __future__ import annotations
 

@@ -13,10 +13,11 @@ from accounts.models import User
 from common.models import EventRecord
 from common.outbound import parse_policy
 from common.tasks import dispatch_event
+from common.tests.receiver import Receiver, receiving
+from webhooks import services
 from webhooks.models import Webhook
 from webhooks.sender import Sender
 from webhooks.services import create_webhook
-from webhooks.tests.receiver import Receiver, receiving
 
 MakeWebhook = Callable[..., Webhook]
 
@@ -70,6 +71,8 @@ def deliver(dispatch: Callable[[], None]) -> Callable[[], int]:
 
     def deliver() -> int:
         dispatch()
+        # A test's requests never commit, so that nobody says what they made due.
+        services.wake_overdue()
         return Sender(linger_s=0).send()
 
     return deliver

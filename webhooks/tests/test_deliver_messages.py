@@ -13,10 +13,10 @@ from accounts.actors import Actor
 from accounts.services import create_team
 from common import clock
 from common.context import request_context
+from common.tests.receiver import Received, Receiver, always
 from conftest import FrozenClock
 from webhooks import services
 from webhooks.models import Attempt, Channel, Delivery, Message, Webhook
-from webhooks.tests.receiver import Received, Receiver, always
 
 MakeWebhook = Callable[..., Webhook]
 Deliver = Callable[[], int]

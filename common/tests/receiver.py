@@ -33,7 +33,11 @@ def ok(received: Received, number: int) -> tuple[int, dict[str, str], bytes]:
 def always(status: int, **headers: str) -> Answering:
     """Answers with one status."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda received, number: (status, named, b"")
+
+    def answer(received: Received, number: int) -> tuple[int, dict[str, str], bytes]:
+        return status, named, b""
+
+    return answer
 
 
 @dataclass
