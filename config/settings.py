@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
-from celery.schedules import schedule
 from django.templatetags.static import static
 from kombu import Queue
 
 from config import env
 from config.logs import logging_config
+from config.schedule import SCHEDULE
 
 django_stubs_ext.monkeypatch()
 
@@ -185,52 +185,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
-CELERY_BEAT_SCHEDULE = {
-    "sweep-events": {"task": "common.tasks.sweep_events", "schedule": schedule(5.0)},
-    "seal-events": {
-        "task": "common.tasks.seal_events",
-        "schedule": schedule(1.0),
-        # Where no worker is free, one of them is enough afterwards.
-        "options": {"expires": 5.0},
-    },
-    "sample-metrics": {
-        "task": "config.tasks.sample_metrics",
-        "schedule": schedule(60.0),
-        "options": {"expires": 50.0},
-    },
-    "roll-up-metrics": {"task": "config.tasks.roll_up_metrics", "schedule": schedule(600.0)},
-    "sweep-mails": {"task": "accounts.tasks.sweep_mails", "schedule": schedule(60.0)},
-    "send-digests": {"task": "accounts.tasks.send_digests", "schedule": schedule(900.0)},
-    "retain-notifications": {
-        "task": "accounts.tasks.retain_notifications",
-        "schedule": schedule(86_400.0),
-    },
-    "check-audit": {"task": "accounts.tasks.check_audit", "schedule": schedule(86_400.0)},
-    "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
-    "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
-    "sweep-sessions": {"task": "accounts.tasks.sweep_sessions", "schedule": schedule(3600.0)},
-    "sweep-email-tokens": {
-        "task": "accounts.tasks.sweep_email_tokens",
-        "schedule": schedule(3600.0),
-    },
-    "make-partitions": {"task": "inference.tasks.make_partitions", "schedule": schedule(3600.0)},
-    "retain-predictions": {
-        "task": "inference.tasks.retain_predictions",
-        "schedule": schedule(3600.0),
-    },
-    "sweep-deliveries": {
-        "task": "webhooks.tasks.sweep_deliveries",
-        "schedule": schedule(5.0),
-        "options": {"expires": 5.0},
-    },
-    "send-prediction-batches": {
-        "task": "webhooks.tasks.send_prediction_batches",
-        "schedule": schedule(5.0),
-        "options": {"expires": 5.0},
-    },
-    "disable-failing": {"task": "webhooks.tasks.disable_failing", "schedule": schedule(600.0)},
-    "retain-messages": {"task": "webhooks.tasks.retain_messages", "schedule": schedule(3600.0)},
-}
+CELERY_BEAT_SCHEDULE = SCHEDULE
 
 # Files.
 MEDIA_ROOT = SLIPWAY_HOME / "files"

@@ -1,3 +1,4 @@
+from webhooks.services import claims
 from webhooks.services.claims import Job, Lane, claim
 from webhooks.services.fan_out import address_message, fan_out
 from webhooks.services.predictions import gather_predictions, send_prediction_batches
@@ -6,6 +7,7 @@ from webhooks.services.results import Outcome, Result, record
 from webhooks.services.upkeep import disable_failing, drop_old, reclaim, wake_overdue
 from webhooks.services.webhooks import (
     NewWebhook,
+    check_manages,
     create_webhook,
     delete_webhook,
     disable_webhook,
@@ -22,7 +24,9 @@ __all__ = [
     "Outcome",
     "Result",
     "address_message",
+    "check_manages",
     "claim",
+    "claims",
     "create_webhook",
     "delete_webhook",
     "disable_failing",
