@@ -16,6 +16,7 @@ from webhooks.models.webhooks import MAX_BATCH_S
 from webhooks.permissions import EDITORS
 
 OVERLAPS = {"86400": "for a day", "3600": "for an hour", "0": "no longer: it has leaked"}
+REPLAYED = {"failed": "what failed or was missed", "all": "what was delivered, too"}
 
 
 class WebhookForm(forms.Form):
@@ -103,9 +104,7 @@ class ReplayForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
         help_text="Now, if empty.",
     )
-    everything = forms.BooleanField(
-        label="What was delivered, too", required=False, help_text="Else what failed or was missed."
-    )
+    what = forms.ChoiceField(label="What", choices=list(REPLAYED.items()), initial="failed")
 
     def wanted(self, now: datetime) -> dict[str, Any]:
         """What `replay_range` is asked for. Raises BadReplay where a time can't be read."""
@@ -115,5 +114,5 @@ class ReplayForm(forms.Form):
         return {
             "since": data["since"],
             "until": data["until"] or now,
-            "failed_only": not data["everything"],
+            "failed_only": data["what"] == "failed",
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from uuid import UUID
 
@@ -166,10 +167,12 @@ def delivery(request: HttpRequest, webhook_id: UUID, delivery_id: UUID) -> HttpR
     """What was sent, and what each attempt brought back; looks again while it is under way."""
     who = actor(request)
     found = selectors.get_webhook(who, webhook_id)
+    found_delivery = selectors.get_delivery(who, found, delivery_id)
     context = {
         "webhook": found,
-        "delivery": selectors.get_delivery(who, found, delivery_id),
+        "delivery": found_delivery,
         "open": (DeliveryState.WAITING, DeliveryState.SENDING),
+        "body": json.dumps(json.loads(found_delivery.message.body), indent=2),
     }
     template = "webhooks/_delivery.html" if is_partial(request) else "webhooks/delivery.html"
     return render(request, template, context)
