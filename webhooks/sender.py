@@ -1,6 +1,6 @@
 """A sender: claims what is due, sends it by threads, notes what came of it, until nothing is due.
 
-One runs in each worker process of the queue `webhooks`, for a while. It alone speaks to the
+One runs in each worker process of the queue `webhooks`, as long as there is work. It alone speaks to the
 database; its threads wait for receivers. Slow receivers hold threads, never the sender, and those
 whose last attempt failed hold half of the threads at most.
 """
@@ -23,7 +23,8 @@ from webhooks.waking import Alarm, ask_for_help, start_sender
 logger = structlog.get_logger(__name__)
 
 THREADS: Final = 24
-SLICE_S: Final = 30.0  # after which it claims no more and ends with what it holds
+# After which it claims no more and ends with what it holds; Celery would end it a little later.
+LIFE_S: Final = 1500.0
 LINGER_S: Final = 2.0  # it waits for more before it ends
 LOOK_EVERY_S: Final = 0.5  # while nobody wakes it
 
@@ -41,8 +42,8 @@ class Sender:
         self._last_work = time.monotonic()
 
     def send(self) -> int:
-        """Run until nothing is due for LINGER_S, or SLICE_S are over."""
-        until = time.monotonic() + SLICE_S
+        """Run until nothing is due for LINGER_S, or LIFE_S are over."""
+        until = time.monotonic() + LIFE_S
         with Alarm(self._queue, None), ThreadPoolExecutor(THREADS, "webhooks") as threads:
             while True:
                 claimed = self._claim(threads) if time.monotonic() < until else 0

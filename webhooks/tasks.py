@@ -11,7 +11,7 @@ from webhooks.waking import start_sender
 
 @shared_task
 def send_due() -> int:
-    """Send what is due, until nothing is or a time slice is over; returns the attempts made."""
+    """Send what is due, until nothing is; returns the attempts made."""
     return Sender().send()
 
 
