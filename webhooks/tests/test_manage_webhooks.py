@@ -178,7 +178,7 @@ def test_a_replay_brings_what_was_missed_and_what_failed(
     deliver()
     ids = [one.headers["webhook-id"] for one in receiver.received]
     assert len(ids) == 4
-    assert ids[1] == ids[2]  # the failed one, under its id
+    assert ids[1] in ids[2:]  # the failed one, under its id
     assert len(set(ids)) == 3
     again = client.post(f"{address}/replay", {**replay, "failed_only": False})
     assert again.json() == {"count": 3}
