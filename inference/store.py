@@ -15,7 +15,14 @@ from inference.journal.reader import Fixed, payloads
 from inference.journal.record import CACHE_HIT, INPUTS_DROPPED, Kind
 from inference.journal.writer import seed_of
 from inference.partitions import day_of, ensure_partitions
-from inference.rollups import Fact, add_to_stored, moment, sum_up
+from inference.rollups import (
+    Fact,
+    add_people,
+    add_to_stored,
+    moment,
+    sum_up,
+    sum_up_people,
+)
 from inference.stored import StoredPrediction, say_stored
 from registry.models import ModelVersion
 
@@ -143,7 +150,9 @@ def _store(segment: str, offset: int, data: bytes, entries: Sequence[Entry]) -> 
         count: int = cursor.rowcount
         if count:
             added = list(new)
-            add_to_stored(sum_up(_facts(added)))
+            facts = list(_facts(added))
+            add_to_stored(sum_up(facts))
+            add_people(sum_up_people(facts))
             organizations = {entry.facts[64:96] for entry in added}
             say_stored({UUID(one) for one in organizations}, _Stored(added))
         return count
@@ -269,6 +278,7 @@ def _facts(entries: Iterable[Entry]) -> Iterator[Fact]:
         answer = _answer(entry)
         yield Fact(
             version_id=version,
+            user_id=UUID(entry.facts[96:128]),
             at_ms=entry.id >> 80,
             status=entry.status,
             code=entry.code,
