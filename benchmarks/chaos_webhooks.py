@@ -116,10 +116,14 @@ class Client(threading.Thread):
         self._path = f"/api/v1/teams/{made.json()['id']}"
         self._ended = threading.Event()
         self.acknowledged = 0
+        self.quota = 0  # it pauses where so many were acknowledged
 
     def run(self) -> None:
         number = 0
         while not self._ended.is_set():
+            if self.acknowledged >= self.quota:
+                self._ended.wait(0.01)
+                continue
             number += 1
             try:
                 connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
@@ -181,9 +185,12 @@ def _set_up(stack: Stack, receiver: Receiver) -> None:
 
 
 def _await_changes(clients: list[Client], count: int) -> None:
-    before = sum(client.acknowledged for client in clients)
+    """Have so many more changes made; the kill comes in the middle of the last of them."""
+    for client in clients:
+        client.quota += -(-count // CLIENTS)
+    wanted = sum(client.quota for client in clients) - CLIENTS
     deadline = time.monotonic() + HEALED_WITHIN
-    while sum(client.acknowledged for client in clients) < before + count:
+    while sum(client.acknowledged for client in clients) < wanted:
         if time.monotonic() > deadline:
             raise RuntimeError(f"No changes for {HEALED_WITHIN:g} s.")
         time.sleep(0.02)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from common import clock
 from inference.models import Prediction
 from inference.rollups import Sums
 
@@ -35,6 +36,8 @@ SPANS: Final = """
     SELECT version_id, {columns} FROM inference_rollup
     WHERE version_id = ANY(%(versions)s) AND quarter >= %(last)s AND quarter < %(until)s
 """
+EVERYBODY: Final = SPANS.replace("version_id = ANY(%(versions)s) AND ", "")
+MOST_LABELS: Final = 200
 # Days of a zone are no days of UTC: the quarters say. In UTC the days' own table does.
 SERIES: Final = """
 SELECT {start}, sum(requests)::bigint, sum(rows)::bigint,
@@ -112,14 +115,8 @@ def series(
 
     By the beginning of each stretch, in the zone; stretches without a call are absent. One query.
     """
-    query, values = _series_query(unit, zone)
-    values |= {"versions": list(versions), "since": since, "until": until}
-    with connection.cursor() as cursor:
-        cursor.execute(query, values)
-        return {
-            start: Point(start, requests, rows, failed, us / requests if requests else None, most)
-            for start, requests, rows, failed, us, most in cursor.fetchall()
-        }
+    query, values = _series_query(unit, zone, by_day=_is_whole_days(since, until, unit, zone))
+    return _points(query, values | {"versions": list(versions), "since": since, "until": until})
 
 
 def pattern(
@@ -165,6 +162,41 @@ def series_of_person(
         return {at: Point(at, *counts) for at, *counts in cursor.fetchall()}
 
 
+def label_counts(versions: Collection[UUID], since: datetime, until: datetime) -> dict[str, int]:
+    """How often each label was answered, by all these versions together. One query."""
+    inner = SPANS.format(columns="labels")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT l.key, sum(l.value::bigint)::bigint FROM ({inner}) AS s,"  # noqa: S608  # ours
+            " jsonb_each_text(s.labels) AS l GROUP BY l.key ORDER BY 2 DESC LIMIT %(most)s",
+            _bounds(versions, since, until) | {"most": MOST_LABELS},
+        )
+        return dict(cursor.fetchall())
+
+
+def platform_counts(since: datetime, until: datetime) -> tuple[int, int, int]:
+    """Requests, rows and failed of all versions together. One query."""
+    inner = EVERYBODY.format(columns="requests, rows, failed")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(requests), 0)::bigint, coalesce(sum(rows), 0)::bigint,"  # noqa: S608  # ours
+            f" coalesce(sum(failed), 0)::bigint FROM ({inner}) AS s",
+            _bounds([], since, until),
+        )
+        requests, rows, failed = cursor.fetchone()
+    return requests, rows, failed
+
+
+def platform_series(
+    since: datetime, until: datetime, *, unit: str, zone: str | timedelta
+) -> dict[datetime, Point]:
+    """What all versions answered together, as `series` has it. One query."""
+    by_day = _is_whole_days(since, until, unit, zone)
+    query, values = _series_query(unit, zone, by_day=by_day)
+    query = query.replace("version_id = ANY(%(versions)s) AND ", "")
+    return _points(query, values | {"since": since, "until": until})
+
+
 def recent_errors(versions: Collection[UUID], *, limit: int) -> list[Prediction]:
     """The latest failed calls of these versions. One query for each, by an index of failures."""
     found: list[Prediction] = []
@@ -172,6 +204,15 @@ def recent_errors(versions: Collection[UUID], *, limit: int) -> list[Prediction]
         rows = Prediction.objects.filter(version_id=version, status__gte=400)
         found += rows.order_by("-id").defer("inputs", "outputs")[:limit]
     return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
+
+
+def _points(query: str, values: dict[str, Any]) -> dict[datetime, Point]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return {
+            start: Point(start, requests, rows, failed, us / requests if requests else None, most)
+            for start, requests, rows, failed, us, most in cursor.fetchall()
+        }
 
 
 def _spans(
@@ -196,8 +237,15 @@ def _bounds(versions: Collection[UUID], since: datetime, until: datetime) -> dic
     }  # fmt: skip
 
 
-def _series_query(unit: str, zone: str | timedelta) -> tuple[str, dict[str, Any]]:
-    by_day = zone in {"UTC", timedelta(0)} and unit in {"day", "week", "month"}
+def _is_whole_days(since: datetime, until: datetime, unit: str, zone: str | timedelta) -> bool:
+    """Whether the days' table can say: days of UTC, the last of which may be today."""
+    if zone not in {"UTC", timedelta(0)} or unit not in {"day", "week", "month"}:
+        return False
+    bounds = _bounds([], since, until)
+    return bounds["first"] == since and (bounds["last"] == until or until > clock.now())
+
+
+def _series_query(unit: str, zone: str | timedelta, *, by_day: bool) -> tuple[str, dict[str, Any]]:
     table, column = ("inference_dayrollup", "day") if by_day else ("inference_rollup", "quarter")
     start, values = _truncated(column, unit, zone)
     return SERIES.format(start=start, table=table, column=column), values
@@ -220,7 +268,7 @@ def _pattern(
     until: datetime,
     zone: str | timedelta,
 ) -> Mapping[tuple[int, int], int]:
-    values = {"ids": list(ids), "since": since, "until": until, "zone": zone}
+    values: dict[str, Any] = {"ids": list(ids), "since": since, "until": until, "zone": zone}
     with connection.cursor() as cursor:
         cursor.execute(PATTERN.format(table=table, whose=whose), values)
         return {(hour, day): count for hour, day, count in cursor.fetchall()}

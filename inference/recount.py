@@ -6,7 +6,7 @@ and written to the journal meanwhile, and wait there. What is older than the log
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -152,7 +152,8 @@ def _differences(
 ) -> Iterator[Difference]:
     between = {f"{tier.column}__gte": since, f"{tier.column}__lt": until}
     stored: dict[Key, dict[str, Any]] = {}
-    for row in tier.model.objects.filter(**between).values():
+    rows: Iterable[Mapping[str, Any]] = tier.model.objects.filter(**between).values()
+    for row in rows:
         one = Sums()
         one.merge(row)
         stored[row["version_id"], _ms(row[tier.column])] = _shown(one)

@@ -347,8 +347,9 @@ def moment(milliseconds: int) -> datetime:
 def _columns(sums: Sums) -> tuple[Any, ...]:
     return (
         sums.requests, sums.rows, sums.failed, Jsonb(sums.errors), sums.duration_us,
-        sums.duration_us_min, sums.duration_us_max, sums.inference_us, sums.latency, Jsonb(sums.labels), sums.confidence_sum,
-        sums.confidence_count, sums.confidence, sums.cache_hits, moment(sums.last_ms),
+        sums.duration_us_min, sums.duration_us_max, sums.inference_us, sums.latency,
+        Jsonb(sums.labels), sums.confidence_sum, sums.confidence_count, sums.confidence,
+        sums.cache_hits, moment(sums.last_ms),
     )  # fmt: skip
 
 

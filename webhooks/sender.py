@@ -1,8 +1,8 @@
 """A sender: claims what is due, sends it by threads, notes what came of it, until nothing is due.
 
 One runs in each worker process of the queue `webhooks`, as long as there is work. It alone speaks
-to the database; its threads wait for receivers. Slow receivers hold threads, never the sender, and those
-whose last attempt failed hold half of the threads at most.
+to the database; its threads wait for receivers. Slow receivers hold threads, never the sender, and
+those that keep failing hold half of the threads at most.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def tables() -> list[list[dict[str, Any]]]:
     """All roll-ups, but for their row numbers and the last digits of sums of floats."""
     found = []
     for model in TABLES:
-        rows = [{**row, "id": 0} for row in model.objects.values()]
+        rows: list[dict[str, Any]] = [{**row, "id": 0} for row in model.objects.values()]
         for row in rows:
             if "confidence_sum" in row:
                 row["confidence_sum"] = round(row["confidence_sum"], 6)

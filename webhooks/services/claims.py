@@ -1,8 +1,8 @@
 """Claiming what is due: fairly between webhooks, each by so many senders at most.
 
 A lane is one sender's hold on one webhook: a few deliveries that it sends one after the other, on
-one connection. How many lanes a webhook has at once is its `concurrency`; one whose last attempt
-failed has a single lane, of a single delivery, until an attempt succeeds.
+one connection. How many lanes a webhook has at once is its `concurrency`; one that failed a few
+times running is on trial: a single lane, of a single delivery, until an attempt succeeds.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from webhooks.models import Webhook
 BURST: Final = 10  # deliveries of a lane
 LANE_S: Final = 2.0  # seconds after which a lane begins no further delivery
 GRACE: Final = timedelta(seconds=15)
+TRIAL_AFTER: Final = 3  # failures in a row
 
 LOCK: Final = """
 SELECT c.webhook_id, c.failures, c.served_at FROM webhooks_channel c
 JOIN webhooks_webhook w ON w.id = c.webhook_id
 WHERE c.due_at <= %(now)s AND (c.open_until IS NULL OR c.open_until <= %(now)s)
-    AND w.status = 'active' AND w.deleted_at IS NULL AND (c.failures = 0 OR %(suspects)s)
+    AND w.status = 'active' AND w.deleted_at IS NULL AND (c.failures < %(trial)s OR %(suspects)s)
 ORDER BY c.served_at NULLS FIRST LIMIT %(most)s
 FOR UPDATE OF c SKIP LOCKED
 """
@@ -74,7 +75,7 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """Deliveries of one webhook that one sender holds. `on_trial`: the last attempt failed."""
+    """Deliveries of one webhook that one sender holds. `on_trial`: it is likely to fail."""
 
     id: UUID
     webhook: Webhook
@@ -87,7 +88,7 @@ class _Turn:
     """A webhook's turn: how many lanes it gets, when the next may be free."""
 
     webhook: Webhook
-    failures: int
+    on_trial: bool
     lanes: int
     free_at: datetime | None
 
@@ -96,20 +97,20 @@ class _Turn:
 def claim(*, room: int, suspects: bool = True) -> list[Lane]:
     """Take up to `room` lanes of what is due, those first who were served longest ago.
 
-    Without `suspects`, webhooks whose last attempt failed are passed over.
+    Without `suspects`, webhooks that are on trial are passed over.
     """
     if room <= 0:
         return []
     now = clock.now()
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, {"now": now, "most": room, "suspects": suspects})
-        locked = {webhook_id: failures for webhook_id, failures, _ in cursor.fetchall()}
-        if not locked:
+        cursor.execute(LOCK, {"now": now, "most": room, "suspects": suspects, "trial": TRIAL_AFTER})
+        on_trial = {id_: failures >= TRIAL_AFTER for id_, failures, _ in cursor.fetchall()}
+        if not on_trial:
             return []
         # A statement of its own: its snapshot is younger than the locks.
-        cursor.execute(BUSY, [list(locked), now])
+        cursor.execute(BUSY, [list(on_trial), now])
         busy = {webhook_id: (lanes, lease) for webhook_id, lanes, lease in cursor.fetchall()}
-        turns = _turns(locked, busy, room)
+        turns = _turns(on_trial, busy, room)
         lanes = _take(cursor, turns, now)
         free = _free_again(turns, lanes, now)
         cursor.execute(SERVED, {"now": now, "ids": list(free), "free": list(free.values())})
@@ -117,29 +118,29 @@ def claim(*, room: int, suspects: bool = True) -> list[Lane]:
 
 
 def _turns(
-    locked: Mapping[UUID, int], busy: Mapping[UUID, tuple[int, datetime]], room: int
+    on_trial: Mapping[UUID, bool], busy: Mapping[UUID, tuple[int, datetime]], room: int
 ) -> list[_Turn]:
     """One lane to each that has one free, then what is left, in their order."""
-    webhooks = Webhook.objects.in_bulk(list(locked))
+    webhooks = Webhook.objects.in_bulk(list(on_trial))
     most = {
-        id_: max(0, (1 if failures else webhooks[id_].concurrency) - busy.get(id_, (0, None))[0])
-        for id_, failures in locked.items()
+        id_: max(0, (1 if trial else webhooks[id_].concurrency) - busy.get(id_, (0, None))[0])
+        for id_, trial in on_trial.items()
     }
-    given = dict.fromkeys(locked, 0)
-    while room > 0 and any(given[id_] < most[id_] for id_ in locked):
-        for id_ in locked:
+    given = dict.fromkeys(on_trial, 0)
+    while room > 0 and any(given[id_] < most[id_] for id_ in on_trial):
+        for id_ in on_trial:
             if room > 0 and given[id_] < most[id_]:
                 given[id_] += 1
                 room -= 1
     return [
-        _Turn(webhooks[id_], failures, given[id_], busy.get(id_, (0, None))[1])
-        for id_, failures in locked.items()
+        _Turn(webhooks[id_], trial, given[id_], busy.get(id_, (0, None))[1])
+        for id_, trial in on_trial.items()
     ]
 
 
 def _take(cursor: Any, turns: Sequence[_Turn], now: datetime) -> list[Lane]:
     wanted = {
-        turn.webhook.id: turn.lanes if turn.failures else turn.lanes * BURST
+        turn.webhook.id: turn.lanes if turn.on_trial else turn.lanes * BURST
         for turn in turns
         if turn.lanes
     }
@@ -153,7 +154,7 @@ def _take(cursor: Any, turns: Sequence[_Turn], now: datetime) -> list[Lane]:
         ids = found.get(turn.webhook.id, [])
         lease = now + timedelta(seconds=LANE_S + turn.webhook.timeout_s) + GRACE
         for number in range(min(turn.lanes, len(ids))):
-            lane = Lane(uuid7(), turn.webhook, on_trial=turn.failures > 0)
+            lane = Lane(uuid7(), turn.webhook, on_trial=turn.on_trial)
             lanes[lane.id] = lane
             rows += [(id_, lane.id, lease) for id_ in ids[number :: turn.lanes]]
     if rows:
@@ -179,7 +180,7 @@ def _free_again(
         taken[lane.webhook.id] = taken.get(lane.webhook.id, 0) + 1
     free = {}
     for turn in turns:
-        whole = turn.failures > 0 and taken.get(turn.webhook.id, 0) > 0
+        whole = turn.on_trial and taken.get(turn.webhook.id, 0) > 0
         full = turn.lanes == 0 or whole or taken.get(turn.webhook.id, 0) == turn.lanes
         lease = now + timedelta(seconds=LANE_S + turn.webhook.timeout_s) + GRACE
         free[turn.webhook.id] = (turn.free_at or lease) if full else now

@@ -112,10 +112,10 @@ def test_whoever_waited_longest_is_served_first(owner: Actor) -> None:
     assert set(order) == {webhook.id for webhook in made}
 
 
-def test_a_webhook_that_fails_has_one_lane_of_one(owner: Actor) -> None:
+def test_a_webhook_that_keeps_failing_has_one_lane_of_one(owner: Actor) -> None:
     webhook = webhook_to(owner, "http://127.0.0.1:8001/")
     fill(webhook, 50)
-    Channel.objects.update(failures=1)
+    Channel.objects.update(failures=3)
     [lane] = services.claim(room=10)
     assert len(lane.jobs) == 1
     assert lane.on_trial

@@ -1,0 +1,28 @@
+from analytics.selectors.models import (
+    MOST_COMPARED,
+    ModelFigures,
+    compare_models,
+    model_figures,
+)
+from analytics.selectors.people import (
+    Dashboard,
+    PersonFigures,
+    person_figures,
+    person_statistics,
+    user_dashboard,
+)
+from analytics.selectors.platform import PlatformFigures, platform_overview
+
+__all__ = [
+    "MOST_COMPARED",
+    "Dashboard",
+    "ModelFigures",
+    "PersonFigures",
+    "PlatformFigures",
+    "compare_models",
+    "model_figures",
+    "person_figures",
+    "person_statistics",
+    "platform_overview",
+    "user_dashboard",
+]
