@@ -214,6 +214,7 @@ ENTRIES: dict[str, Entry] = {
     "notification.preferences_changed": Entry(
         done="changed how to be told: {changed}", security=True
     ),
+    "analytics.preference_changed": Entry(done="chose whether to be counted in statistics"),
     # The platform.
     "audit.chain_broken": Entry(
         done="found the audit trail broken in {breaks} places",

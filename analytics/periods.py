@@ -58,10 +58,15 @@ class Period:
     resolution: Resolution = Resolution.DAY
 
     @property
-    def sql_zone(self) -> str | timedelta:
+    def sql_zone(self) -> str:
         if isinstance(self.zone, ZoneInfo):
             return self.zone.key
-        return self.zone.utcoffset(None) or timedelta(0)
+        minutes = (self.zone.utcoffset(None) or timedelta(0)) // timedelta(minutes=1)
+        if minutes == 0:
+            return "UTC"
+        # POSIX counts westwards, PostgreSQL with it.
+        hours, rest = divmod(abs(minutes), 60)
+        return f"<offset>{'-' if minutes > 0 else '+'}{hours:02}:{rest:02}"
 
     @property
     def length(self) -> timedelta:
@@ -101,7 +106,8 @@ def parse_period(given: Mapping[str, str]) -> Period:
 def _ends(given: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetime]:
     if given.get("days") and (given.get("from") or given.get("to")):
         _refuse("days", "Say days, or from and to.")
-    now = _next_quarter(clock.now())
+    # The present quarter hour belongs to it, as far as it has come.
+    now = clock.now() - _past_quarter(clock.now()) + QUARTER
     if given.get("from") or given.get("to"):
         until = _moment(given["to"], "to", zone, last=True) if given.get("to") else now
         if not given.get("from"):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from django.db import connection
 
 from common import clock
@@ -109,7 +110,7 @@ def series(
     until: datetime,
     *,
     unit: str,
-    zone: str | timedelta,
+    zone: str,
 ) -> dict[datetime, Point]:
     """What these versions answered by `unit` (hour, day, week, month, or quarter of an hour).
 
@@ -120,14 +121,14 @@ def series(
 
 
 def pattern(
-    versions: Collection[UUID], since: datetime, until: datetime, *, zone: str | timedelta
+    versions: Collection[UUID], since: datetime, until: datetime, *, zone: str
 ) -> Mapping[tuple[int, int], int]:
     """Requests by hour of the day (0 to 23) and day of the week (1 is Monday). One query."""
     return _pattern("inference_rollup", "version_id", versions, since, until, zone)
 
 
 def pattern_of_person(
-    user_id: UUID, since: datetime, until: datetime, *, zone: str | timedelta
+    user_id: UUID, since: datetime, until: datetime, *, zone: str
 ) -> Mapping[tuple[int, int], int]:
     """The same of what one person asked."""
     return _pattern("inference_userrollup", "user_id", [user_id], since, until, zone)
@@ -148,7 +149,7 @@ def counts_of_person(
 
 
 def series_of_person(
-    user_id: UUID, since: datetime, until: datetime, *, unit: str, zone: str | timedelta
+    user_id: UUID, since: datetime, until: datetime, *, unit: str, zone: str
 ) -> dict[datetime, Point]:
     """What one person asked, by `unit`, as `series` has it. One query."""
     start, values = _truncated("quarter", unit, zone)
@@ -188,7 +189,7 @@ def platform_counts(since: datetime, until: datetime) -> tuple[int, int, int]:
 
 
 def platform_series(
-    since: datetime, until: datetime, *, unit: str, zone: str | timedelta
+    since: datetime, until: datetime, *, unit: str, zone: str
 ) -> dict[datetime, Point]:
     """What all versions answered together, as `series` has it. One query."""
     by_day = _is_whole_days(since, until, unit, zone)
@@ -222,7 +223,9 @@ def _spans(
     with connection.cursor() as cursor:
         cursor.execute(SPANS.format(columns=columns), _bounds(versions, since, until))
         for row in cursor.fetchall():
-            yield dict(zip(names, row[1:], strict=True))
+            found = dict(zip(names, row[1:], strict=True))
+            # Django leaves reading JSON to its fields.
+            yield found | {name: msgspec.json.decode(found[name]) for name in ("errors", "labels")}
 
 
 def _bounds(versions: Collection[UUID], since: datetime, until: datetime) -> dict[str, Any]:
@@ -237,25 +240,24 @@ def _bounds(versions: Collection[UUID], since: datetime, until: datetime) -> dic
     }  # fmt: skip
 
 
-def _is_whole_days(since: datetime, until: datetime, unit: str, zone: str | timedelta) -> bool:
+def _is_whole_days(since: datetime, until: datetime, unit: str, zone: str) -> bool:
     """Whether the days' table can say: days of UTC, the last of which may be today."""
-    if zone not in {"UTC", timedelta(0)} or unit not in {"day", "week", "month"}:
+    if zone != "UTC" or unit not in {"day", "week", "month"}:
         return False
     bounds = _bounds([], since, until)
     return bounds["first"] == since and (bounds["last"] == until or until > clock.now())
 
 
-def _series_query(unit: str, zone: str | timedelta, *, by_day: bool) -> tuple[str, dict[str, Any]]:
+def _series_query(unit: str, zone: str, *, by_day: bool) -> tuple[str, dict[str, Any]]:
     table, column = ("inference_dayrollup", "day") if by_day else ("inference_rollup", "quarter")
     start, values = _truncated(column, unit, zone)
     return SERIES.format(start=start, table=table, column=column), values
 
 
-def _truncated(column: str, unit: str, zone: str | timedelta) -> tuple[str, dict[str, Any]]:
+def _truncated(column: str, unit: str, zone: str) -> tuple[str, dict[str, Any]]:
     """An expression for the beginning of a row's stretch in a zone, and its values."""
     if unit == "quarter":
         return column, {}
-    # An interval is an offset as people write it; the text would be read with the other sign.
     local = f"date_trunc(%(unit)s, {column} AT TIME ZONE %(zone)s)"
     return f"({local} AT TIME ZONE %(zone)s)", {"unit": unit, "zone": zone}
 
@@ -266,7 +268,7 @@ def _pattern(
     ids: Collection[UUID],
     since: datetime,
     until: datetime,
-    zone: str | timedelta,
+    zone: str,
 ) -> Mapping[tuple[int, int], int]:
     values: dict[str, Any] = {"ids": list(ids), "since": since, "until": until, "zone": zone}
     with connection.cursor() as cursor:

@@ -1,0 +1,16 @@
+"""Figures: a model's for its organization's people, one's own for oneself, all for operators."""
+
+from __future__ import annotations
+
+from tests.matrix.table import Row, columns
+
+ROWS: list[Row] = columns(
+    # anonymous stranger viewer user editor owner admin operator read-only other expired revoked
+    ("GET", "analytics/models/acme/churn", None, "401 404 403 403 403 200 200 404 200 404 401 401"),
+    ("GET", "analytics/models/compare?refs=acme/churn", None, "401 404 403 403 403 200 200 404 200 404 401 401"),
+    ("GET", "analytics/user-dashboard", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("GET", "analytics/platform-overview", None, "401 403 403 403 403 403 403 200 403 403 401 401"),
+    ("GET", "users/me/statistics", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("PATCH", "users/me/statistics", {"counted": False}, "401 200 200 200 200 200 200 200 403 200 401 401"),
+    ("GET", "users/me/predictions/analytics", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+)  # fmt: skip
