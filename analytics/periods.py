@@ -107,7 +107,8 @@ def _ends(given: Mapping[str, str], zone: tzinfo) -> tuple[datetime, datetime]:
     if given.get("days") and (given.get("from") or given.get("to")):
         _refuse("days", "Say days, or from and to.")
     # The present quarter hour belongs to it, as far as it has come.
-    now = clock.now() - _past_quarter(clock.now()) + QUARTER
+    now = clock.now()
+    now += QUARTER - _past_quarter(now)
     if given.get("from") or given.get("to"):
         until = _moment(given["to"], "to", zone, last=True) if given.get("to") else now
         if not given.get("from"):

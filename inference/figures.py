@@ -50,9 +50,12 @@ GROUP BY 1 ORDER BY 1
 PATTERN: Final = """
 SELECT extract(hour FROM quarter AT TIME ZONE %(zone)s)::int,
     extract(isodow FROM quarter AT TIME ZONE %(zone)s)::int, sum(requests)::bigint
-FROM {table} WHERE {whose} = ANY(%(ids)s) AND quarter >= %(since)s AND quarter < %(until)s
-GROUP BY 1, 2
+FROM {table} WHERE {whose} GROUP BY 1, 2
 """
+PERSON: Final = (
+    "user_id = %(user)s AND quarter >= %(since)s AND quarter < %(until)s"
+    " AND (%(versions)s::uuid[] IS NULL OR version_id = ANY(%(versions)s))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,41 +127,54 @@ def pattern(
     versions: Collection[UUID], since: datetime, until: datetime, *, zone: str
 ) -> Mapping[tuple[int, int], int]:
     """Requests by hour of the day (0 to 23) and day of the week (1 is Monday). One query."""
-    return _pattern("inference_rollup", "version_id", versions, since, until, zone)
+    values = {"versions": list(versions), "since": since, "until": until, "zone": zone}
+    whose = "version_id = ANY(%(versions)s) AND quarter >= %(since)s AND quarter < %(until)s"
+    return _pattern("inference_rollup", whose, values)
 
 
 def pattern_of_person(
-    user_id: UUID, since: datetime, until: datetime, *, zone: str
+    user_id: UUID,
+    since: datetime,
+    until: datetime,
+    *,
+    zone: str,
+    versions: Collection[UUID] | None = None,
 ) -> Mapping[tuple[int, int], int]:
     """The same of what one person asked."""
-    return _pattern("inference_userrollup", "user_id", [user_id], since, until, zone)
+    values = _of_person(user_id, since, until, versions) | {"zone": zone}
+    return _pattern("inference_userrollup", PERSON, values)
 
 
 def counts_of_person(
-    user_id: UUID, since: datetime, until: datetime
+    user_id: UUID, since: datetime, until: datetime, *, versions: Collection[UUID] | None = None
 ) -> dict[UUID, tuple[int, int, int, int]]:
     """Requests, rows, failed and inference microseconds of one person, by version. One query."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT version_id, sum(requests)::bigint, sum(rows)::bigint, sum(failed)::bigint,"
+            "SELECT version_id, sum(requests)::bigint, sum(rows)::bigint, sum(failed)::bigint,"  # noqa: S608  # ours
             " sum(inference_us_sum)::bigint FROM inference_userrollup"
-            " WHERE user_id = %s AND quarter >= %s AND quarter < %s GROUP BY version_id",
-            [user_id, since, until],
+            f" WHERE {PERSON} GROUP BY version_id",
+            _of_person(user_id, since, until, versions),
         )
         return {row[0]: tuple(row[1:]) for row in cursor.fetchall()}
 
 
 def series_of_person(
-    user_id: UUID, since: datetime, until: datetime, *, unit: str, zone: str
+    user_id: UUID,
+    since: datetime,
+    until: datetime,
+    *,
+    unit: str,
+    zone: str,
+    versions: Collection[UUID] | None = None,
 ) -> dict[datetime, Point]:
     """What one person asked, by `unit`, as `series` has it. One query."""
     start, values = _truncated("quarter", unit, zone)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {start}, sum(requests)::bigint, sum(rows)::bigint, sum(failed)::bigint"  # noqa: S608  # ours
-            " FROM inference_userrollup WHERE user_id = %(user)s"
-            " AND quarter >= %(since)s AND quarter < %(until)s GROUP BY 1 ORDER BY 1",
-            values | {"user": user_id, "since": since, "until": until},
+            f" FROM inference_userrollup WHERE {PERSON} GROUP BY 1 ORDER BY 1",
+            values | _of_person(user_id, since, until, versions),
         )
         return {at: Point(at, *counts) for at, *counts in cursor.fetchall()}
 
@@ -262,15 +278,14 @@ def _truncated(column: str, unit: str, zone: str) -> tuple[str, dict[str, Any]]:
     return f"({local} AT TIME ZONE %(zone)s)", {"unit": unit, "zone": zone}
 
 
-def _pattern(
-    table: str,
-    whose: str,
-    ids: Collection[UUID],
-    since: datetime,
-    until: datetime,
-    zone: str,
-) -> Mapping[tuple[int, int], int]:
-    values: dict[str, Any] = {"ids": list(ids), "since": since, "until": until, "zone": zone}
+def _pattern(table: str, whose: str, values: Mapping[str, Any]) -> Mapping[tuple[int, int], int]:
     with connection.cursor() as cursor:
         cursor.execute(PATTERN.format(table=table, whose=whose), values)
         return {(hour, day): count for hour, day, count in cursor.fetchall()}
+
+
+def _of_person(
+    user_id: UUID, since: datetime, until: datetime, versions: Collection[UUID] | None
+) -> dict[str, Any]:
+    only = None if versions is None else list(versions)
+    return {"user": user_id, "since": since, "until": until, "versions": only}

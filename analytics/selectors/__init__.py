@@ -7,6 +7,7 @@ from analytics.selectors.models import (
 from analytics.selectors.people import (
     Dashboard,
     PersonFigures,
+    is_counted,
     person_figures,
     person_statistics,
     user_dashboard,
@@ -20,6 +21,7 @@ __all__ = [
     "PersonFigures",
     "PlatformFigures",
     "compare_models",
+    "is_counted",
     "model_figures",
     "person_figures",
     "person_statistics",

@@ -107,13 +107,14 @@ def user_dashboard(actor: Actor, period: Period) -> Dashboard:
 
 
 def person_figures(actor: Actor, period: Period) -> PersonFigures:
-    """What the actor asked. A key of an organization's sees its user's calls there, and no more."""
+    """What the actor asked. A key of an organization's, or of some models, sees no other calls."""
     since, until = period.since, period.until
-    rows = figures.counts_of_person(actor.id, since, until)
+    only = _reach(actor)
+    rows = figures.counts_of_person(actor.id, since, until, versions=only)
     points = figures.series_of_person(
-        actor.id, since, until, unit=period.resolution, zone=period.sql_zone
+        actor.id, since, until, unit=period.resolution, zone=period.sql_zone, versions=only
     )
-    pattern = figures.pattern_of_person(actor.id, since, until, zone=period.sql_zone)
+    pattern = figures.pattern_of_person(actor.id, since, until, zone=period.sql_zone, versions=only)
     return PersonFigures(
         period=period,
         counts=_sum(rows.values()),
@@ -143,6 +144,13 @@ def person_statistics(actor: Actor, period: Period) -> Statistics:
 def is_counted(actor: Actor) -> bool:
     """Whether the operators' figures of feature use count this person."""
     return not OptOut.objects.filter(user_id=actor.id).exists()
+
+
+def _reach(actor: Actor) -> list[UUID] | None:
+    """The versions that a narrow credential may speak of; None for whoever acts for themselves."""
+    if actor.is_at_home and not actor.model_refs:
+        return None
+    return list(ModelVersion.objects.owned_by(actor).values_list("id", flat=True))
 
 
 def _sum(rows: Iterable[tuple[float, ...]]) -> Counts:

@@ -13,4 +13,9 @@ ROWS: list[Row] = columns(
     ("GET", "users/me/statistics", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
     ("PATCH", "users/me/statistics", {"counted": False}, "401 200 200 200 200 200 200 200 403 200 401 401"),
     ("GET", "users/me/predictions/analytics", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("GET", "/analytics", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/analytics/compare", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/analytics/platform", None, "302 403 403 403 403 403 403 200 302 302 302 302"),
+    ("POST", "/analytics/count-me", None, "302 302 302 302 302 302 302 302 302 302 302 302"),
+    ("GET", "/analytics/models/acme/churn", None, "302 404 403 403 403 200 200 404 302 302 302 302"),
 )  # fmt: skip
