@@ -18,6 +18,7 @@ from pathlib import Path
 import requests
 
 from benchmarks import models
+from benchmarks.analytics import measure_analytics
 from benchmarks.enumeration import measure_enumeration
 from benchmarks.flood import measure_flood
 from benchmarks.hotpath import SECTIONS, Row
@@ -34,6 +35,7 @@ def main() -> None:
         "enumeration": measure_enumeration,
         "flood": measure_flood,
         "webhooks": measure_webhooks,
+        "analytics": measure_analytics,
     }
     chosen = sys.argv[1:] or list(sections)
     print("| what | measured | aim |\n|---|---|---|")

@@ -14,7 +14,7 @@ const resolved = (name) => {
 };
 
 const read = (figure) => {
-  const table = figure.querySelector("table");
+  const table = figure.querySelector("details table");
   const names = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent.trim());
   const rows = [...table.tBodies[0].rows];
   const xs = rows.map((row) => Number(row.dataset.x));
