@@ -214,6 +214,8 @@ ENTRIES: dict[str, Entry] = {
     "notification.preferences_changed": Entry(
         done="changed how to be told: {changed}", security=True
     ),
+    "report.created": Entry(done="asked for a report of {about} every {every}"),
+    "report.deleted": Entry(done="cancelled a report of {about}"),
     "analytics.preference_changed": Entry(done="chose whether to be counted in statistics"),
     # The platform.
     "audit.chain_broken": Entry(

@@ -49,6 +49,11 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "schedule": schedule(5.0),
         "options": {"expires": 5.0},
     },
+    "send-reports": {
+        "task": "analytics.tasks.send_reports",
+        "schedule": schedule(60.0),
+        "options": {"expires": 55.0},
+    },
     "disable-failing": {"task": "webhooks.tasks.disable_failing", "schedule": schedule(600.0)},
     "retain-messages": {"task": "webhooks.tasks.retain_messages", "schedule": schedule(3600.0)},
 }

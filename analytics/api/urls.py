@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from analytics.api import views
+from analytics.api import report_views, views
 from registry.refs import REF_PATTERN
 
 urlpatterns = [
@@ -15,6 +15,13 @@ urlpatterns = [
         "analytics/platform-overview",
         views.PlatformOverviewView.as_view(),
         name="api-analytics-platform",
+    ),
+    path("reports", report_views.ReportListView.as_view(), name="api-reports"),
+    path("reports/<uuid:report_id>", report_views.ReportView.as_view(), name="api-report"),
+    path(
+        "reports/<uuid:report_id>/send",
+        report_views.SendReportView.as_view(),
+        name="api-report-send",
     ),
     path("users/me/statistics", views.OwnStatisticsView.as_view(), name="api-statistics"),
     path(

@@ -13,6 +13,7 @@ from analytics.selectors.people import (
     user_dashboard,
 )
 from analytics.selectors.platform import PlatformFigures, platform_overview
+from analytics.selectors.reports import get_report, list_reports
 
 __all__ = [
     "MOST_COMPARED",
@@ -21,7 +22,9 @@ __all__ = [
     "PersonFigures",
     "PlatformFigures",
     "compare_models",
+    "get_report",
     "is_counted",
+    "list_reports",
     "model_figures",
     "person_figures",
     "person_statistics",

@@ -33,6 +33,7 @@ from accounts.services import (
     issue_tokens,
 )
 from accounts.tests.factories import make_key, make_user
+from analytics.models import Report
 from common import clock
 from inference.tests.test_browse_predictions import make_prediction
 from registry.models import Model, ModelShare
@@ -164,6 +165,9 @@ def _names(
         ).id,
         "prediction": prediction.id,
         **_webhook(acme, owner),
+        "report": Report.objects.create(
+            user=owner, about="dashboard", every="week", due_at=clock.now() + timedelta(days=1)
+        ).id,
         "session": Session.objects.filter(user=owner).latest("id").id,
         "limit": create_limit(actor=None, kind="default_key", per_hour=1_000_000).id,
     }

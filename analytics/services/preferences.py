@@ -1,4 +1,4 @@
-"""Every write of analytics."""
+"""What people choose about being counted."""
 
 from __future__ import annotations
 
