@@ -21,7 +21,6 @@ from inference.rollups import PlatformTotals, platform_totals
 from registry.selectors import count_models, count_versions_by_state
 
 ALIVE = timedelta(minutes=3)
-LEAST_FREE = 0.05  # of the disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +75,5 @@ def dependencies(who: Actor) -> dict[str, dict[str, Any]]:
             "ok": sample is not None and clock.now() - sample.at < ALIVE,
             "sampled_at": sample.at.isoformat() if sample else None,
         },
-        "disk": {"ok": free > LEAST_FREE, "free": round(free, 3)},
+        "disk": {"ok": free > health.LEAST_FREE, "free": round(free, 3)},
     }

@@ -71,6 +71,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "common.http.middleware.RequestContextMiddleware",
+    "common.http.observed.ObservedMiddleware",
     "accounts.middleware.AddressMiddleware",
     "common.http.middleware.SecurityHeadersMiddleware",
     "common.http.limits.LimitHeadersMiddleware",
@@ -142,6 +143,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "KEY_PREFIX": "slipway",
         "OPTIONS": {
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "REDIS_CLIENT_CLASS": "common.spent.TimedRedis",
             "SOCKET_CONNECT_TIMEOUT": 1,
             "SOCKET_TIMEOUT": 1,
         },
@@ -191,6 +193,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(1.0),
         # Where no worker is free, one of them is enough afterwards.
         "options": {"expires": 5.0},
+    },
+    "send-heartbeat": {
+        "task": "config.tasks.send_heartbeat",
+        "schedule": schedule(60.0),
+        "options": {"expires": 50.0},
     },
     "sample-metrics": {
         "task": "config.tasks.sample_metrics",
@@ -297,7 +304,6 @@ CONTENT_SECURITY_POLICY = (
 ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY.replace(
     "script-src 'self'", "script-src 'self' 'unsafe-eval' 'unsafe-inline'"
 )
-METRICS_TOKEN = env.secret("METRICS_TOKEN")
 
 # The API.
 REST_FRAMEWORK = {
@@ -361,7 +367,19 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-LOGGING = logging_config(level=env.text("LOG_LEVEL", "INFO"), colours=DEBUG)
+LOGGING = logging_config(
+    level=env.text("LOG_LEVEL", "INFO"), colours=DEBUG, role=SLIPWAY_ROLE, version=VERSION
+)
+
+# What operators see.
+LOG_REQUESTS = env.choice("LOG_REQUESTS", "all", {"all", "errors", "off"})
+SLOW_REQUEST_MS = env.integer("SLOW_REQUEST_MS", 500, low=1, high=3_600_000)
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
+METRICS_ROOT = SLIPWAY_HOME / "run" / "meter"
+DRAIN_SECONDS = env.integer("DRAIN_SECONDS", 0, low=0, high=300)
+HEARTBEAT_URL = env.secret("HEARTBEAT_URL")
+SENTRY_DSN = env.secret("SENTRY_DSN")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")
 UNFOLD = {
     "SITE_TITLE": "Slipway",
     "SITE_HEADER": "Slipway",

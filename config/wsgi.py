@@ -10,6 +10,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 from django.core.wsgi import get_wsgi_application
 
 from config.process import die_with_parent
+from config.telemetry import start_telemetry
 from config.warmup import warm_up
 
 # A thread that computes gives way after so many seconds: five milliseconds, as Python has it, are a
@@ -18,6 +19,8 @@ sys.setswitchinterval(0.001)
 # Granian's workers outlive a killed main process otherwise, and go on answering on its port.
 die_with_parent()
 django = get_wsgi_application()
+# Before the first request is counted.
+start_telemetry("web")
 
 # Only now: the edge knows models, which exist once Django is set up.
 from inference.edge.app import Edge  # noqa: E402

@@ -1,8 +1,8 @@
 """Figures that are looked up when somebody asks for them: queues, tables, servers.
 
-    @at_scrape("slipway_queue_length", "Tasks that wait, by queue.", labels=("queue",))
-    def queues() -> Rows:
-        return [((name,), length) for name, length in queue_lengths().items()]
+@at_scrape("slipway_queue_length", "Tasks that wait, by queue.", labels=("queue",))
+def queues() -> Rows:
+    return [((name,), length) for name, length in queue_lengths().items()]
 """
 
 from __future__ import annotations

@@ -1,0 +1,45 @@
+"""The figures as Prometheus reads them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.api.authentication import read_credential
+from accounts.errors import BadToken, OperatorsOnly
+from common.errors import DomainError
+from common.http.health import has_token
+from common.http.problems import challenge_of, problem_response
+from common.meter.reading import CONTENT_TYPE, exposition
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """All figures of this installation; for METRICS_TOKEN and operators."""
+    from config import scraped  # noqa: F401  registers what is looked up
+
+    try:
+        check_may_read(request)
+    except DomainError as error:
+        answer = problem_response(error)
+        answer.headers.update(challenge_of(error))  # type: ignore[attr-defined]  # a mapping
+        return answer
+    return HttpResponse(exposition(settings.METRICS_ROOT), content_type=CONTENT_TYPE)
+
+
+def check_may_read(request: HttpRequest) -> None:
+    """Raises BadToken (401), also where there is no credential, and OperatorsOnly (403)."""
+    if has_token(request):
+        return
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        if not read_credential(token.strip()).actor.is_operator:
+            raise OperatorsOnly("Only an operator may do this.")
+        return
+    if not request.user.is_authenticated:
+        raise BadToken
+    if not request.user.is_staff:
+        raise OperatorsOnly("Only an operator may do this.")
