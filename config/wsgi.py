@@ -19,12 +19,12 @@ sys.setswitchinterval(0.001)
 # Granian's workers outlive a killed main process otherwise, and go on answering on its port.
 die_with_parent()
 django = get_wsgi_application()
-# Before the first request is counted.
-start_telemetry("web")
 
 # Only now: the edge knows models, which exist once Django is set up.
 from inference.edge.app import Edge  # noqa: E402
 
 application = Edge(django)
 warm_up(application)
+# Only now: what warms up is nobody's request.
+start_telemetry("web")
 application.start()

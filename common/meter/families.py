@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar, Final, Literal
 
-from common.meter.slots import Slot, private_slot
+from common.meter.slots import LEVEL, Slot, private_slot
 
 MS: Final = 1_000_000  # nanoseconds
 SECOND: Final = 1_000 * MS
@@ -38,13 +38,9 @@ class Child:
         self._key, self._count = key, count
         self._cells, self._at = _slot.place(key, count)
 
-    def move(self, *, carry: bool) -> None:
-        """Go on in the present slot."""
-        old, at = self._cells, self._at
+    def move(self) -> None:
+        """Go on in the present slot, from where its last owner left off."""
         self._cells, self._at = _slot.place(self._key, self._count)
-        if carry:
-            for i in range(self._count):
-                self._cells[self._at + i] += old[at + i]
 
 
 class Tally(Child):
@@ -64,12 +60,6 @@ class Reading(Child):
     def set(self, value: int) -> None:
         self._cells[self._at] = value
 
-    def move(self, *, carry: bool) -> None:
-        """A slot's last owner's value is not this process's."""
-        old, at = self._cells, self._at
-        self._cells, self._at = _slot.place(self._key, self._count)
-        self._cells[self._at] = old[at] if carry else 0
-
 
 class Timing(Child):
     """How often something took how long: a cell a bucket, then the sum in nanoseconds."""
@@ -81,8 +71,8 @@ class Timing(Child):
         self._bounds = bounds
         self._sum = self._at + len(bounds) + 1
 
-    def move(self, *, carry: bool) -> None:
-        super().move(carry=carry)
+    def move(self) -> None:
+        super().move()
         self._sum = self._at + len(self._bounds) + 1
 
     def observe(self, nanoseconds: int) -> None:
@@ -123,9 +113,10 @@ class Family:
     def _make(self, key: str) -> Child:
         raise NotImplementedError
 
-    def move(self, *, carry: bool) -> None:
+    def move(self) -> None:
+        """Go on in the present slot."""
         for child in self._children.values():
-            child.move(carry=carry)
+            child.move()
 
 
 class Counter(Family):
@@ -162,7 +153,7 @@ class Level(Family):
         return found
 
     def _make(self, key: str) -> Reading:
-        return Reading(key, 1)
+        return Reading(LEVEL + key, 1)
 
 
 class Histogram(Family):
@@ -195,20 +186,20 @@ def slot() -> Slot:
     return _slot
 
 
-def move_to(where: Slot, *, carry: bool) -> None:
-    """Count there from now on; `carry` takes along what was counted so far."""
+def move_to(where: Slot) -> None:
+    """Count there from now on."""
     global _slot  # noqa: PLW0603  one a process
     with _lock:
         _slot = where
         for family in families.values():
-            family.move(carry=carry)
+            family.move()
 
 
 def _start_anew() -> None:
     """A forked process has counted nothing yet, and its parent's slot is not its own."""
     global _lock  # noqa: PLW0603  the parent may have held it
     _lock = threading.Lock()
-    move_to(private_slot(), carry=False)
+    move_to(private_slot())
 
 
 os.register_at_fork(after_in_child=_start_anew)

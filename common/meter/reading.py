@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from common.meter import families as declared
 from common.meter.families import SECOND, SEPARATOR, Counter, Histogram, Level
 from common.meter.scraped import Scraped, registered
-from common.meter.slots import FRESH, PULSE, REFUSED, SUFFIX, entries
+from common.meter.slots import FRESH, LEVEL, PULSE, REFUSED, SUFFIX, entries
 
 logger = structlog.get_logger(__name__)
 
@@ -39,7 +39,8 @@ class Sums:
         cells = memoryview(data).cast("Q")
         fresh = now - cells[PULSE] < FRESH
         self.refused += cells[REFUSED]
-        for key, first, count in entries(data):
+        for raw, first, count in entries(data):
+            key = raw.removeprefix(LEVEL)
             family = declared.families.get(key.partition(SEPARATOR)[0])
             found = cells[first : first + count].tolist()
             if isinstance(family, Level):

@@ -6,7 +6,8 @@
                the values
 
 A cell is an unsigned 64-bit number. `bytes used` is written last, so that a process that is killed
-in between leaves no half entry. Entries are only ever added: the next owner finds them again.
+in between leaves no half entry. Entries are only ever added: the next owner finds them again, and
+goes on from what they hold, but for levels (their keys begin with LEVEL), which begin at nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ HEADER: Final = 8 * CELL
 USED, PID, PULSE, REFUSED = 1, 2, 3, 4
 SLOT_BYTES: Final = 256 * 1024
 SUFFIX: Final = ".slot"
+LEVEL: Final = "~"
 MOST_SLOTS: Final = 1024
 # A process that has not shown for so many seconds is gone: what it held counts no more.
 FRESH: Final = 20
@@ -50,6 +52,9 @@ class Slot:
             self.cells[0], self.cells[USED] = FORMAT, HEADER
         self.cells[PID] = os.getpid()
         self._places = {key: at for key, at, _ in entries(self._bytes)}
+        for key, at in self._places.items():
+            if key.startswith(LEVEL):
+                self.cells[at] = 0
         # Where counts go for which there is no room: nobody reads them.
         self._nowhere = memoryview(bytearray(64 * CELL)).cast("Q")
 
@@ -107,7 +112,7 @@ def claim(folder: Path) -> bool:
     """Count in a slot below `folder` from now on, the first that is nobody's.
 
     Returns whether there was one; without, this process counts for itself alone. What it has
-    counted so far comes along.
+    counted so far is let go: warming up is nobody's request.
     """
     from common.meter import families
 
@@ -116,7 +121,7 @@ def claim(folder: Path) -> bool:
     except OSError as error:
         logger.warning("meter_not_shared", error=str(error))
         return False
-    families.move_to(slot, carry=True)
+    families.move_to(slot)
     slot.show()
     return True
 

@@ -25,7 +25,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
         check_may_read(request)
     except DomainError as error:
         answer = problem_response(error)
-        answer.headers.update(challenge_of(error))  # type: ignore[attr-defined]  # a mapping
+        for name, value in challenge_of(error).items():
+            answer[name] = value
         return answer
     return HttpResponse(exposition(settings.METRICS_ROOT), content_type=CONTENT_TYPE)
 
