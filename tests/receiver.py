@@ -5,10 +5,19 @@ from __future__ import annotations
 import gzip
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import brotli
+
+# An encoding that is not here is an error: what can't be read can't be looked through.
+UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "gzip": gzip.decompress,
+    "br": brotli.decompress,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +57,7 @@ def receiving() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def _take(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
+            body = UNPACK[self.headers.get("Content-Encoding", "")](body)
             receiver.sent.append(Sent(self.command, self.path, dict(self.headers), body))
             self.send_response(receiver.status)
             self.send_header("Content-Length", "0")

@@ -13,8 +13,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import requests
+from celery import Celery
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.keys import make_key
@@ -77,7 +79,7 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched() -> Iterator[Watched]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     with receiving() as told:
         host = told.url.removeprefix("http://")
         settings = {
@@ -85,8 +87,7 @@ def watched() -> Iterator[Watched]:
             "SENTRY_DSN": f"http://{DSN_KEY}@{host}/1",
             "OTEL_EXPORTER_OTLP_ENDPOINT": told.url,
             "OTEL_BSP_SCHEDULE_DELAY": "200",
-            "HEARTBEAT_URL": f"{told.url}/heartbeat/a-secret-of-its-own",
-            "EMAIL_URL": "file:///tmp",
+            "EMAIL_URL": f"file://{tmp_path_factory.mktemp('mail')}",
             "SLOW_REQUEST_MS": "1",
             "DRAIN_SECONDS": str(DRAINS),
         }
@@ -274,9 +275,43 @@ def test_no_secret_is_written_down_anywhere(watched: Watched) -> None:
     assert found == []
 
 
-def test_the_heartbeat_is_heard(watched: Watched) -> None:
-    watched.told.await_to("/heartbeat/a-secret-of-its-own", within=70)
-    assert "a-secret-of-its-own" not in watched.logs()
+def envelopes(told: Receiver, text: str) -> list[dict[str, Any]]:
+    """The error reports that hold the text: an envelope's third line is the event."""
+    found = []
+    for one in list(told.to("/api/1/envelope")):
+        lines = one.body.decode().splitlines()
+        if len(lines) > 2 and text in lines[2]:
+            found.append(json.loads(lines[2]))
+    return found
+
+
+def test_errors_of_ours_are_reported_without_secrets(watched: Watched) -> None:
+    """A table that is gone is a bug nobody foresaw; a task with a wrong argument another."""
+    servers = json.loads((watched.stack.home / "run" / "servers.json").read_text())
+    canary = make_key()
+    headers = {
+        **watched.stack.headers, "X-Request-ID": "an-id-that-failed",
+        "Cookie": "sessionid=canarycookie0canarycookie", "X-Canary": canary,
+    }  # fmt: skip
+    with psycopg.connect(servers["database_owner_url"], autocommit=True) as database:
+        database.execute("ALTER TABLE accounts_notification RENAME TO gone")
+        try:
+            url = f"{watched.url}/api/v1/notifications"
+            assert requests.get(url, headers=headers, timeout=10).status_code == 500
+        finally:
+            database.execute("ALTER TABLE gone RENAME TO accounts_notification")
+    with Celery(broker=servers["redis_url"]) as app:
+        app.send_task("accounts.tasks.mail_notification", args=(f"no id but {canary}",))
+    wait_for(lambda: bool(envelopes(watched.told, "an-id-that-failed")), 20)
+    wait_for(lambda: bool(envelopes(watched.told, "mail_notification")), 20)
+    reports = str(watched.told.to("/api/1/envelope"))
+    report = envelopes(watched.told, "an-id-that-failed")[0]
+    assert report["tags"]["request_id"] == "an-id-that-failed"
+    assert report["release"].startswith("slipway@")
+    for secret in (canary, "canarycookie0", watched.stack.demo["api_key"]):
+        assert secret not in reports
+        assert secret not in watched.logs()
+    assert '"vars"' not in json.dumps(report)
 
 
 def test_health_is_told_to_everybody_and_versions_are_not(watched: Watched) -> None:

@@ -69,6 +69,11 @@ def read_slots(folder: Path) -> Sums:
     return sums
 
 
+def level(sums: Sums, family: Level, *labels: str) -> int:
+    """One level over all processes that live; 0 where none has it."""
+    return sums.values.get(SEPARATOR.join((family.name, *labels)), [0])[0]
+
+
 def exposition(folder: Path) -> bytes:
     """Every metric in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)

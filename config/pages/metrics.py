@@ -6,9 +6,12 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from rest_framework.request import Request
 
-from accounts.api.authentication import read_credential
-from accounts.errors import BadToken, OperatorsOnly
+from accounts.api.authentication import CredentialAuthentication
+from accounts.errors import BadToken
+from accounts.pages import actor
+from accounts.permissions import check_operator
 from common.errors import DomainError
 from common.http.health import has_token
 from common.http.problems import challenge_of, problem_response
@@ -32,15 +35,16 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def check_may_read(request: HttpRequest) -> None:
-    """Raises BadToken (401), also where there is no credential, and OperatorsOnly (403)."""
+    """Raises BadToken (401), also where there is no credential, and OperatorsOnly (403).
+
+    A credential that is sent in two ways at once is refused as everywhere.
+    """
     if has_token(request):
         return
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        if not read_credential(token.strip()).actor.is_operator:
-            raise OperatorsOnly("Only an operator may do this.")
+    known = CredentialAuthentication().authenticate(Request(request))
+    if known is not None:
+        check_operator(known[1])
         return
     if not request.user.is_authenticated:
         raise BadToken
-    if not request.user.is_staff:
-        raise OperatorsOnly("Only an operator may do this.")
+    check_operator(actor(request))
