@@ -15,7 +15,6 @@ def start(role: str) -> None:
     if not settings.SENTRY_DSN:
         return
     import sentry_sdk
-    from sentry_sdk.integrations.celery import CeleryIntegration
     from sentry_sdk.integrations.django import DjangoIntegration
 
     sentry_sdk.init(
@@ -26,9 +25,11 @@ def start(role: str) -> None:
         include_local_variables=False,
         max_request_body_size="never",
         traces_sample_rate=None,
-        # Only what we stand on: the others are imported to be looked for.
+        # Only what we stand on: the others are imported to be looked for. Celery logs the tasks
+        # that fail, and error lines of the log are reported; its integration must be there before
+        # the pool's processes are forked, which is too early for threads.
         auto_enabling_integrations=False,
-        integrations=[DjangoIntegration(), CeleryIntegration()],
+        integrations=[DjangoIntegration()],
         before_send=_clean,
         before_breadcrumb=lambda crumb, _: redact(crumb),
     )

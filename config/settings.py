@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import django_stubs_ext
 from celery.schedules import schedule
-from django.templatetags.static import static
 from kombu import Queue
 
 from config import env
+from config.console import UNFOLD as UNFOLD
 from config.logs import logging_config
 
 django_stubs_ext.monkeypatch()
@@ -380,31 +380,4 @@ DRAIN_SECONDS = env.integer("DRAIN_SECONDS", 0, low=0, high=300)
 HEARTBEAT_URL = env.secret("HEARTBEAT_URL")
 SENTRY_DSN = env.secret("SENTRY_DSN")
 OTEL_EXPORTER_OTLP_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")
-UNFOLD = {
-    "SITE_TITLE": "Slipway",
-    "SITE_HEADER": "Slipway",
-    "SITE_SUBHEADER": "Operator's console",
-    "SITE_SYMBOL": "sailing",
-    "SITE_ICON": lambda _: static("img/logo.svg"),
-    # The pages' own accent (static/css/slipway.css), in unfold's scale.
-    "COLORS": {
-        "primary": {
-            "50": "#effaf8",
-            "100": "#d3f1ec",
-            "200": "#a9e3da",
-            "300": "#6fd8cd",
-            "400": "#3fc1b4",
-            "500": "#14a098",
-            "600": "#0b6b64",
-            "700": "#095a54",
-            "800": "#084f4a",
-            "900": "#073f3b",
-            "950": "#04211f",
-        }
-    },
-    "SITE_URL": "/",
-    "DASHBOARD_CALLBACK": "config.dashboard.callback",
-    "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": False,
-}
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -85,7 +85,10 @@ FIGURES: Final = tuple(figure for _, _, figure in PARTS if figure)
 def parts() -> list[Part]:
     """Every part with its days. Kept for a minute, so that no number of askers is a load."""
     now = clock.now()
-    found: list[list[float | None]] = cache.get_or_set(KEY, lambda: _shares(now), HOLDS)
+    found: list[list[float | None]] | None = cache.get(KEY)
+    if found is None:
+        found = _shares(now)
+        cache.set(KEY, found, HOLDS)
     last = MetricSample.objects.first()
     first_day = now.date() - timedelta(days=DAYS - 1)
     return [

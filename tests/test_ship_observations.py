@@ -39,8 +39,8 @@ WHERE = (os.environ.get("PROMTOOL", "promtool"), "/usr/bin/promtool")
 
 def known() -> set[str]:
     """Every name under which a sample of ours leaves."""
-    for family in (TASKS, REFUSALS, PREDICTIONS, LAG, levels.MODELS):
-        assert family.name in families.families
+    needed = {one.name for one in (TASKS, REFUSALS, PREDICTIONS, LAG, levels.MODELS)}
+    assert needed <= set(families.families)
     assert scraped.queues in {one.look_up for one in registered.values()}
     found = set(registered) | {"slipway_scrape_failed", "slipway_meter_series_refused_total"}
     for family in families.families.values():
