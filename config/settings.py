@@ -13,7 +13,7 @@ from celery.schedules import schedule
 from kombu import Queue
 
 from config import env
-from config.console import UNFOLD as UNFOLD
+from config.console import UNFOLD  # noqa: F401  a setting
 from config.logs import logging_config
 
 django_stubs_ext.monkeypatch()
