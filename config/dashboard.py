@@ -15,6 +15,7 @@ from accounts.selectors.history import count_alarms
 from accounts.selectors.operators import AuditState, audit_state, count_by_status
 from common import clock
 from common.http import health
+from config.charts import charts
 from config.gauges import queue_lengths
 from config.models import MetricSample
 from inference.rollups import PlatformTotals, platform_totals
@@ -55,7 +56,8 @@ def figures(who: Actor) -> Figures:
 
 def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Give the console's first page its figures (unfold calls it)."""
-    return {**context, "figures": figures(actor(request))}
+    who = actor(request)
+    return {**context, "figures": figures(who), "charts": charts(who)}
 
 
 def dependencies(who: Actor) -> dict[str, dict[str, Any]]:

@@ -114,3 +114,15 @@ def test_a_summary_is_kept_for_a_minute(
     client.get("/status")
     with django_assert_max_num_queries(1):
         client.get("/status")
+
+
+def test_the_console_draws_the_last_hours(clock: FrozenClock, client: Client, olga: User) -> None:
+    minutes(
+        clock, 60, cpu_percent=40.0, memory_used_bytes=1, memory_total_bytes=4, queue_default=3.0
+    )
+    MetricSample.objects.filter(at=clock.now - timedelta(minutes=1)).update(values=WELL)
+    client.force_login(olga)
+    page = client.get("/admin/").content.decode()
+    assert page.count("<polyline") == 3
+    assert "Memory: between 25 and 25 %, 25 on average" in page
+    assert "Tasks that wait: between 0 and 3 tasks" in page
