@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -33,6 +34,7 @@ def status(request: HttpRequest) -> HttpResponse:
     sees_details = request.user.is_authenticated and request.user.is_staff
     context = {
         "parts": [(part, bars(part)) for part in parts],
+        "rows": rows(parts),
         "all_well": all(part.ok for part in parts),
         "days": uptime.DAYS,
         "width": uptime.DAYS * (BAR + GAP) - GAP,
@@ -49,6 +51,13 @@ def bars(part: uptime.Part) -> list[Bar]:
         Bar(number * (BAR + GAP), day.state, f"{day.day:%d %B %Y}: {said(day.share)}")
         for number, day in enumerate(part.days)
     ]
+
+
+def rows(parts: list[uptime.Part]) -> list[tuple[date, list[str]]]:
+    """The same as a table: each day that is known, newest first, with each part's share."""
+    days = zip(*(part.days for part in parts), strict=True)
+    known = [row for row in days if any(day.share is not None for day in row)]
+    return [(row[0].day, [said(day.share) for day in row]) for row in reversed(known)]
 
 
 def said(share: float | None) -> str:
