@@ -332,6 +332,25 @@ def test_health_is_told_to_everybody_and_versions_are_not(watched: Watched) -> N
         assert requests.get(f"{watched.url}/ready", timeout=10).status_code == 200
 
 
+def test_ready_fails_while_the_database_is_gone(watched: Watched) -> None:
+    """The supervisor sleeps meanwhile: it would start the database again at once."""
+    supervisor = watched.stack.process
+    assert supervisor is not None
+    postgres = next(
+        pid for pid in children_of(supervisor.pid) if "postgres" in "".join(command_of(pid))
+    )
+    supervisor.send_signal(signal.SIGSTOP)
+    try:
+        os.kill(postgres, signal.SIGINT)  # a fast shutdown
+        wait_for(lambda: not answers_ready(watched), 10)
+        assert requests.get(f"{watched.url}/live", timeout=5).status_code == 200
+        asked = requests.get(f"{watched.url}/health/db", timeout=5)
+        assert (asked.status_code, asked.json()["database"]) == (503, "disconnected")
+    finally:
+        supervisor.send_signal(signal.SIGCONT)
+    wait_for(lambda: answers_ready(watched), 60)
+
+
 def test_ready_fails_before_the_end_and_no_request_is_lost(watched: Watched) -> None:
     """Last: it ends the web server, which the supervisor then starts again."""
     ended = threading.Event()
