@@ -32,7 +32,7 @@ USER slipway
 VOLUME ["/var/lib/slipway"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-CMD ["python", "-m", "granian", "--interface", "wsgi", "config.wsgi:application", \
+CMD ["python", "-m", "config.granian", "--interface", "wsgi", "config.wsgi:application", \
      "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "8", \
      "--backpressure", "512", "--no-ws", \
      "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "3"]

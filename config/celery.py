@@ -9,7 +9,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from celery import Celery
-from celery.signals import beat_init, setup_logging, task_prerun, worker_process_init
+from celery.signals import (
+    beat_init,
+    before_task_publish,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_process_init,
+)
 
 NICE = 10
 
@@ -54,5 +61,33 @@ def die_with_the_main_process(**_: Any) -> None:
     from config.process import die_with_parent
 
     die_with_parent()
+    from config.telemetry import start_telemetry
+
+    start_telemetry("worker")
     # On a machine they share, answers come before what is done about them later.
     os.nice(NICE)
+
+
+@before_task_publish.connect
+def send_request_along(headers: dict[str, Any] | None = None, **_: Any) -> None:
+    """Every message carries the id of the request it came of, and its trace."""
+    if headers is not None:
+        from common.tasking import headers_to_send
+
+        headers |= headers_to_send()
+
+
+@task_prerun.connect
+def begin_task(task: Any = None, task_id: str = "", **_: Any) -> None:
+    """What a task logs and publishes carries the id of the request that asked for it."""
+    from common.tasking import begin
+
+    begin(task, task_id)
+
+
+@task_postrun.connect
+def end_task(task: Any = None, task_id: str = "", state: str | None = None, **_: Any) -> None:
+    """The task enters the figures."""
+    from common.tasking import end
+
+    end(task, task_id, state or "")

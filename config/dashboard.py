@@ -15,13 +15,13 @@ from accounts.selectors.history import count_alarms
 from accounts.selectors.operators import AuditState, audit_state, count_by_status
 from common import clock
 from common.http import health
+from config.charts import charts
 from config.gauges import queue_lengths
 from config.models import MetricSample
 from inference.rollups import PlatformTotals, platform_totals
 from registry.selectors import count_models, count_versions_by_state
 
 ALIVE = timedelta(minutes=3)
-LEAST_FREE = 0.05  # of the disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ def figures(who: Actor) -> Figures:
 
 def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Give the console's first page its figures (unfold calls it)."""
-    return {**context, "figures": figures(actor(request))}
+    who = actor(request)
+    return {**context, "figures": figures(who), "charts": charts(who)}
 
 
 def dependencies(who: Actor) -> dict[str, dict[str, Any]]:
@@ -76,5 +77,5 @@ def dependencies(who: Actor) -> dict[str, dict[str, Any]]:
             "ok": sample is not None and clock.now() - sample.at < ALIVE,
             "sampled_at": sample.at.isoformat() if sample else None,
         },
-        "disk": {"ok": free > LEAST_FREE, "free": round(free, 3)},
+        "disk": {"ok": free > health.LEAST_FREE, "free": round(free, 3)},
     }

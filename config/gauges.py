@@ -13,7 +13,9 @@ from django_redis import get_redis_connection
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
 
-from common.http.health import check_jail
+from common.http.health import check_cache, check_jail
+from common.meter.pulse import PROCESSES
+from common.meter.reading import level, read_slots
 from common.models import EventRecord
 from config.celery import app
 
@@ -35,6 +37,8 @@ def read_gauges() -> Figures:
         **_database(),
         "events_waiting": EventRecord.objects.filter(dispatched_at__isnull=True).count(),
         "jail_ok": float(check_jail().get("ok", False)),
+        "cache_ok": float(check_cache()["ok"]),
+        **_web(),
     }
 
 
@@ -75,6 +79,13 @@ def _length(channel: object, queue: str) -> int:
     except ChannelError:  # nothing was ever sent there
         return 0
     return int(declared.message_count)
+
+
+def _web() -> Figures:
+    """Whether a web process lives, where this machine has had any to know of."""
+    if not any(settings.METRICS_ROOT.glob("*.slot")):
+        return {}
+    return {"web_ok": float(level(read_slots(settings.METRICS_ROOT), PROCESSES, "web") > 0)}
 
 
 def _memory() -> Figures:

@@ -14,6 +14,11 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         # Where no worker is free, one of them is enough afterwards.
         "options": {"expires": 5.0},
     },
+    "send-heartbeat": {
+        "task": "config.tasks.send_heartbeat",
+        "schedule": schedule(60.0),
+        "options": {"expires": 50.0},
+    },
     "sample-metrics": {
         "task": "config.tasks.sample_metrics",
         "schedule": schedule(60.0),

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
-from django.templatetags.static import static
 from kombu import Queue
 
 from config import env
+from config.console import UNFOLD  # noqa: F401  a setting
 from config.logs import logging_config
 from config.schedule import SCHEDULE
 
@@ -71,6 +71,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "common.http.middleware.RequestContextMiddleware",
+    "common.http.observed.ObservedMiddleware",
     "accounts.middleware.AddressMiddleware",
     "common.http.middleware.SecurityHeadersMiddleware",
     "common.http.limits.LimitHeadersMiddleware",
@@ -142,6 +143,7 @@ CACHES: dict[str, dict[str, Any]] = {
         "KEY_PREFIX": "slipway",
         "OPTIONS": {
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "REDIS_CLIENT_CLASS": "common.spent.TimedRedis",
             "SOCKET_CONNECT_TIMEOUT": 1,
             "SOCKET_TIMEOUT": 1,
         },
@@ -272,7 +274,6 @@ CONTENT_SECURITY_POLICY = (
 ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY.replace(
     "script-src 'self'", "script-src 'self' 'unsafe-eval' 'unsafe-inline'"
 )
-METRICS_TOKEN = env.secret("METRICS_TOKEN")
 
 # The API.
 REST_FRAMEWORK = {
@@ -337,32 +338,17 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-LOGGING = logging_config(level=env.text("LOG_LEVEL", "INFO"), colours=DEBUG)
-UNFOLD = {
-    "SITE_TITLE": "Slipway",
-    "SITE_HEADER": "Slipway",
-    "SITE_SUBHEADER": "Operator's console",
-    "SITE_SYMBOL": "sailing",
-    "SITE_ICON": lambda _: static("img/logo.svg"),
-    # The pages' own accent (static/css/slipway.css), in unfold's scale.
-    "COLORS": {
-        "primary": {
-            "50": "#effaf8",
-            "100": "#d3f1ec",
-            "200": "#a9e3da",
-            "300": "#6fd8cd",
-            "400": "#3fc1b4",
-            "500": "#14a098",
-            "600": "#0b6b64",
-            "700": "#095a54",
-            "800": "#084f4a",
-            "900": "#073f3b",
-            "950": "#04211f",
-        }
-    },
-    "SITE_URL": "/",
-    "DASHBOARD_CALLBACK": "config.dashboard.callback",
-    "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": False,
-}
+LOGGING = logging_config(
+    level=env.text("LOG_LEVEL", "INFO"), colours=DEBUG, role=SLIPWAY_ROLE, version=VERSION
+)
+
+# What operators see.
+LOG_REQUESTS = env.choice("LOG_REQUESTS", "all", {"all", "errors", "off"})
+SLOW_REQUEST_MS = env.integer("SLOW_REQUEST_MS", 500, low=1, high=3_600_000)
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
+METRICS_ROOT = SLIPWAY_HOME / "run" / "meter"
+DRAIN_SECONDS = env.integer("DRAIN_SECONDS", 0, low=0, high=300)
+HEARTBEAT_URL = env.secret("HEARTBEAT_URL")
+SENTRY_DSN = env.secret("SENTRY_DSN")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from config import metrics
+from config import heartbeat, metrics
 
 
 @shared_task
@@ -17,3 +17,9 @@ def sample_metrics() -> None:
 def roll_up_metrics() -> int:
     """Sum up the hours that are over; returns how many."""
     return metrics.roll_up()
+
+
+@shared_task
+def send_heartbeat() -> bool:
+    """Tell HEARTBEAT_URL that this installation lives; whether it was heard."""
+    return heartbeat.ping()

@@ -10,6 +10,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 from django.core.wsgi import get_wsgi_application
 
 from config.process import die_with_parent
+from config.telemetry import start_telemetry
 from config.warmup import warm_up
 
 # A thread that computes gives way after so many seconds: five milliseconds, as Python has it, are a
@@ -24,4 +25,6 @@ from inference.edge.app import Edge  # noqa: E402
 
 application = Edge(django)
 warm_up(application)
+# Only now: what warms up is nobody's request.
+start_telemetry("web")
 application.start()

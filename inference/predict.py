@@ -14,8 +14,11 @@ import numpy as np
 
 from accounts.actors import Actor
 from common.context import request_id
+from common.errors import DomainError
 from common.ids import uuid7
 from common.runtime import Outputs
+from common.spent import predicting
+from inference.counted import count_failure, count_success
 from inference.decode import check_options, decode
 from inference.journal.record import Door, Kind, pack_facts
 from inference.journal.writer import journal
@@ -59,14 +62,17 @@ def predict(
         user_id=actor.id,
         key_id=actor.key_id,
     )
-    start, id_ = time.perf_counter_ns(), uuid7()
+    start, id_, began = time.perf_counter_ns(), uuid7(), time.monotonic()
     try:
         parsed = body()
         correlation_id = check_options(parsed)
         batch = decode(served.signature, parsed)
-        ran = served.run(batch)
+        with predicting():
+            ran = served.run(batch)
     except Exception as error:
         note_failure(facts, id_.bytes, door, error, time.perf_counter_ns() - start, request_id())
+        if isinstance(error, DomainError):
+            count_failure(door.name.lower(), error, began)
         raise
     prediction = _prediction(served, ran, id_, correlation_id)
     journal().append(
@@ -74,6 +80,7 @@ def predict(
         time.perf_counter_ns() - start, ran.cache_hit, request_id(), correlation_id or "",
         Kind.BODY, msgspec.json.encode(parsed), msgspec.json.encode(prediction),
     )  # fmt: skip
+    count_success(door.name.lower(), began)
     return prediction
 
 

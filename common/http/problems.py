@@ -40,6 +40,12 @@ def problem_headers(error: DomainError) -> dict[str, str]:
     return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
 
 
+def challenge_of(error: Exception) -> dict[str, str]:
+    """The header that tells a caller how to say who they are, where the error has one."""
+    challenge = getattr(error, "auth_header", "")
+    return {"WWW-Authenticate": challenge} if challenge else {}
+
+
 def problem_response(error: DomainError) -> HttpResponse:
     """A whole answer, for what runs outside of Django REST framework."""
     return HttpResponse(

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import redis
 from redis.exceptions import NoScriptError
 
 from common.limits.rates import MS, Answer, Place, Standing
+from common.spent import TimedRedis
 
 SCRIPT = Path(__file__).with_name("bucket.lua").read_bytes()
 SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest()
@@ -36,7 +36,7 @@ class RedisStore:
     """One script, on the server's clock. Raises redis's errors, within TIMEOUT."""
 
     def __init__(self, url: str) -> None:
-        self._redis: Any = redis.Redis.from_url(
+        self._redis: Any = TimedRedis.from_url(
             url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=None
         )
 

@@ -14,7 +14,7 @@ BACKPRESSURE = 512
 def web(*, host: str, port: int, workers: int, threads: int) -> tuple[str, ...]:
     """Granian in front of Django."""
     return (
-        "-m", "granian", "--interface", "wsgi", "config.wsgi:application",
+        "-m", "config.granian", "--interface", "wsgi", "config.wsgi:application",
         "--host", host, "--port", str(port),
         "--workers", str(workers), "--blocking-threads", str(threads),
         "--backpressure", str(BACKPRESSURE), "--no-ws",

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from config import home, private
+from config import env, home, private
 from config.embedded.ports import is_free
 from config.program import Program, tail
 from config.supervisor.child import Child
@@ -199,8 +199,11 @@ class Supervisor:
     # Stop.
 
     def _stop(self) -> None:
-        """End everything within five seconds: first what serves, then what it stands on."""
-        began = time.monotonic()
+        """End everything: first what serves, then what it stands on.
+
+        Within five seconds, and DRAIN_SECONDS, for which the web server goes on serving.
+        """
+        began = time.monotonic() + env.integer("DRAIN_SECONDS", 0, high=300)
         asked = self.signals.asked
         self._end(self.serving, began + SERVING_ENDS, asked)
         if self.servers is not None:

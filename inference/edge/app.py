@@ -33,6 +33,7 @@ from common.http.views import ServerError, answer_error
 from common.ids import uuid7_bytes
 from common.limits import LimitExceeded, limit_fields
 from inference import native
+from inference.counted import NATIVE, SLOW, V2, count_failure, native_ok, note_slow, v2_ok
 from inference.edge.callers import Callers, Route
 from inference.edge.gate import Application, Environ, Gate, StartResponse
 from inference.journal.shipper import Shipper, start_shipping
@@ -54,6 +55,7 @@ JSON_TYPES = frozenset(
 )
 BEARER = "bearer "
 SCOPE = "predict"
+NANOSECONDS = 1_000_000_000
 LONGEST_LENGTH = 12  # digits of a Content-Length
 STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -111,8 +113,12 @@ class Edge:
             body = _read(environ, length)
             out = native.answer(route.served, route.facts, body, id_, request_id)
         except Exception as error:  # noqa: BLE001  the last place that can answer
-            return _refuse(error, start_response, request_id, limits)
+            return _refuse(error, start_response, request_id, now, limits)
         start_response("200 OK", [*ANSWER_HEADERS, ("X-Request-ID", request_id), *limits])
+        took = time.monotonic() - now
+        native_ok(int(took * NANOSECONDS))
+        if took > SLOW:
+            note_slow(NATIVE, now, request_id, route.served)
         return [out]
 
     def _infer(
@@ -137,9 +143,13 @@ class Edge:
                 route.served, route.facts, call, id_, request_id, most=self._most_bytes
             )
         except Exception as error:  # noqa: BLE001  the last place that can answer
-            return _refuse_v2(error, start_response, request_id, path, limits)
+            return _refuse_v2(error, start_response, request_id, path, now, limits)
         headers += [NOSNIFF, ("X-Request-ID", request_id), *limits]
         start_response("200 OK", headers)
+        took = time.monotonic() - now
+        v2_ok(int(took * NANOSECONDS))
+        if took > SLOW:
+            note_slow(V2, now, request_id, route.served)
         return [out]
 
     def _route(
@@ -233,10 +243,11 @@ def _known(error: Exception, request_id: str) -> DomainError:
 
 
 def _refuse(
-    error: Exception, start_response: StartResponse, request_id: str, limits: Headers
+    error: Exception, start_response: StartResponse, request_id: str, began: float, limits: Headers
 ) -> Iterable[bytes]:
     """The error as a problem, as Django's view would tell it."""
     known = _known(error, request_id)
+    count_failure(NATIVE, known, began)
     body = json.dumps(problem(known, request_id)).encode()
     headers = [("Content-Type", CONTENT_TYPE), *_error_headers(error, known, request_id, limits)]
     start_response(STATUS[known.status], headers)
@@ -244,10 +255,16 @@ def _refuse(
 
 
 def _refuse_v2(
-    error: Exception, start_response: StartResponse, request_id: str, path: str, limits: Headers
+    error: Exception,
+    start_response: StartResponse,
+    request_id: str,
+    path: str,
+    began: float,
+    limits: Headers,
 ) -> Iterable[bytes]:
     """The error as the protocol's clients read it."""
     known = _known(error, request_id)
+    count_failure(V2, known, began)
     found = INFER.fullmatch(path)
     body = error_body(message_of(known, found[1] if found else path))
     headers = [("Content-Type", JSON), *_error_headers(error, known, request_id, limits)]

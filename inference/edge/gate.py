@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from common.errors import Unavailable
+from common.meter import Counter, Histogram
 
 WAIT = 1.0  # seconds a request waits for a place
 LATELY = 0.1  # seconds after a prediction for which turns are taken
@@ -20,6 +21,15 @@ LATELY = 0.1  # seconds after a prediction for which turns are taken
 # and whoever waits holds a place: this is to space requests out, not to have them queue.
 PATIENCE = 0.25
 LONG = len("100000")  # digits of the length of a body that is an upload
+
+WAITED = "slipway.waited_ns"
+"""Where in a request's environ it stands how long it waited here."""
+WAITS = Histogram(
+    "slipway_gate_wait_seconds", "Requests that waited for a place in Django, and how long."
+)
+REFUSALS = Counter(
+    "slipway_gate_refusals_total", "Requests that were told to come back: Django was full."
+)
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -44,7 +54,14 @@ class Gate:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Raises Unavailable where no place came free."""
         if not self._places.acquire(blocking=False):
-            self._wait()
+            began = time.monotonic_ns()
+            try:
+                self._wait()
+            except Unavailable:
+                REFUSALS.of().add()
+                raise
+            environ[WAITED] = time.monotonic_ns() - began
+            WAITS.of().observe(environ[WAITED])
         streams = False
         try:
             answer = self._answer(environ, start_response)
@@ -60,7 +77,12 @@ class Gate:
                 self._places.release()
 
     def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if not self._takes_turns(environ) or not self._turns.acquire(timeout=PATIENCE):
+        if not self._takes_turns(environ):
+            return self._django(environ, start_response)
+        began = time.monotonic_ns()
+        has_turn = self._turns.acquire(timeout=PATIENCE)
+        environ[WAITED] = environ.get(WAITED, 0) + time.monotonic_ns() - began
+        if not has_turn:
             return self._django(environ, start_response)
         try:
             return self._django(environ, start_response)

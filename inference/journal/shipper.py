@@ -22,6 +22,7 @@ from django.conf import settings
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
+from common.meter import Level
 from inference.journal.record import pack_batch
 from inference.journal.segments import Segment, adopt, open_segment, sweep
 from inference.journal.writer import Present, present_segment
@@ -50,6 +51,14 @@ ON b.segment = f.segment AND b."offset" = f."offset"
 STRETCHES = """
 SELECT "offset", "end" FROM inference_journalbatch WHERE segment = %s ORDER BY "offset"
 """
+
+LAG = Level("slipway_journal_waiting_bytes", "Bytes of the journal that are not stored yet.")
+SEGMENTS = Level("slipway_journal_segments", "Files of the journal that are being shipped.")
+STALLED = Level(
+    "slipway_journal_stalled_seconds",
+    "For how long nothing of what waits in the journal was stored.",
+    over="max",
+)
 
 
 @dataclass(slots=True)
@@ -125,6 +134,7 @@ class Shipper(threading.Thread):
         self._own_path: Path | None = None
         self._look_at = 0.0
         self._pace = Pace()
+        self._moved_at = time.monotonic()
 
     def run(self) -> None:
         """Turn after turn until it is stopped; the pause grows while things fail."""
@@ -150,9 +160,21 @@ class Shipper(threading.Thread):
         except Exception:  # it must outlive whatever is wrong, a bug of ours too
             logger.exception("shipper_stumbled")
         else:
+            self._report()
             return True
         self._hang_up()
+        self._report()
         return False
+
+    def _report(self) -> None:
+        """Enter in the figures what waits, and for how long nothing has moved."""
+        flying = sum(flight.end - flight.offset for flight in self._flights.values())
+        lag = flying + self._waiting()
+        if not lag:
+            self._moved_at = time.monotonic()
+        LAG.of().set(lag)
+        SEGMENTS.of().set(len(self._segments))
+        STALLED.of().set(int(time.monotonic() - self._moved_at))
 
     def _turn(self) -> None:
         self._follow_own()
@@ -216,6 +238,7 @@ class Shipper(threading.Thread):
         names, offsets = [key[0] for key in keys], [key[1] for key in keys]
         for name, offset, end in self._query(CONFIRM, (names, offsets)):
             flight = self._flights.pop((name, offset))
+            self._moved_at = time.monotonic()
             if end < flight.end:
                 # An earlier shipper's batch began at the same place and was shorter: the rest is
                 # not stored. It is due at once.
