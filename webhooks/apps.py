@@ -6,4 +6,5 @@ class WebhooksConfig(AppConfig):
     verbose_name = "Webhooks"
 
     def ready(self) -> None:
-        from webhooks import subscribers  # noqa: F401  they subscribe by being imported
+        # They subscribe, and are found by Prometheus, by being imported.
+        from webhooks import counted, subscribers  # noqa: F401

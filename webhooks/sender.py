@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from webhooks import services
+from webhooks.counted import ATTEMPTS
 from webhooks.sending import send_lane
 from webhooks.services import Lane, Result
 from webhooks.services.upkeep import something_is_due
@@ -93,6 +94,8 @@ class Sender:
         for lane, results in done:
             self._busy.pop(lane)
             self._attempts += len(results)
+            for result in results:
+                ATTEMPTS.of(result.outcome.value).add()
 
     def _is_over(self, until: float) -> bool:
         if self._busy:
