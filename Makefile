@@ -41,6 +41,7 @@ bench: install-dev ## What we claim about speed, measured (ARGS="start hotpath p
 
 chaos: install-dev ## Kill everything under load, then hold the answers against the log (ARGS="--rounds 200")
 	$(RUN) -m benchmarks.chaos $(ARGS)
+	$(RUN) -m benchmarks.chaos_webhooks $(ARGS)
 
 lock: install-dev ## Pin what requirements*.in name
 	$(LOCK) requirements-uv.in -o requirements-uv.txt

@@ -194,10 +194,29 @@ ENTRIES: dict[str, Entry] = {
         done="ended a share of {name}",
         news={"person": "The model {name} is shared with you no more"},
     ),
+    # Webhooks.
+    "webhook.created": Entry(
+        done="set up a webhook to {host}", news={"admins": "A webhook to {host} was set up"}
+    ),
+    "webhook.updated": Entry(done="changed the webhook to {host}: {changed}"),
+    "webhook.deleted": Entry(done="deleted the webhook to {host}"),
+    "webhook.secret_rotated": Entry(done="rotated the secret of the webhook to {host}"),
+    "webhook.disabled": Entry(
+        done="turned off the webhook to {host}: {reason}",
+        news={
+            "person": "Your webhook to {host} is turned off: {reason}",
+            "admins": "The webhook to {host} is turned off: {reason}",
+        },
+        email=True,
+    ),
+    "webhook.replayed": Entry(done="replayed {count} deliveries to {host}"),
     # Themselves.
     "notification.preferences_changed": Entry(
         done="changed how to be told: {changed}", security=True
     ),
+    "report.created": Entry(done="asked for a report of {about} every {every}"),
+    "report.deleted": Entry(done="cancelled a report of {about}"),
+    "analytics.preference_changed": Entry(done="chose whether to be counted in statistics"),
     # The platform.
     "audit.chain_broken": Entry(
         done="found the audit trail broken in {breaks} places",

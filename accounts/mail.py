@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -18,16 +19,36 @@ HEADERS = {"Auto-Submitted": "auto-generated"}
 PERMANENT = 500  # RFC 5321, section 4.2.1: the first of the codes that no second try changes
 
 
-def send_mail_to(address: str, template: str, context: Mapping[str, Any]) -> None:
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail."""
+
+    name: str
+    content: bytes
+    content_type: str
+
+
+def send_mail_to(
+    address: str,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    attachments: Sequence[Attachment] = (),
+) -> None:
     """Send templates/accounts/mail/<template>.txt, whose first line is the subject.
+
+    A template with a slash in its name is another app's: templates/<template>.txt.
 
     The template also gets `site`, the PUBLIC_URL that its links begin with. Where the server
     refuses the address for good, that is logged and nothing more; every other failure (OSError,
     smtplib.SMTPException) is raised, and the event that asked for the mail is delivered again.
     """
-    text = _render(f"accounts/mail/{template}.txt", {**context, "site": settings.PUBLIC_URL})
+    path = template if "/" in template else f"accounts/mail/{template}"
+    text = _render(f"{path}.txt", {**context, "site": settings.PUBLIC_URL})
     subject, _, body = text.partition("\n")
     message = EmailMessage(subject.strip(), body.strip() + "\n", to=[address], headers=HEADERS)
+    for file in attachments:
+        message.attach(file.name, file.content, file.content_type)
     try:
         message.send()
     except smtplib.SMTPRecipientsRefused as error:

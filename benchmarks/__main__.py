@@ -18,10 +18,12 @@ from pathlib import Path
 import requests
 
 from benchmarks import models
+from benchmarks.analytics import measure_analytics
 from benchmarks.enumeration import measure_enumeration
 from benchmarks.flood import measure_flood
 from benchmarks.hotpath import SECTIONS, Row
 from benchmarks.stack import Stack, running
+from benchmarks.webhooks import measure_webhooks
 
 MIB = 1024 * 1024
 
@@ -32,6 +34,8 @@ def main() -> None:
         **SECTIONS,
         "enumeration": measure_enumeration,
         "flood": measure_flood,
+        "webhooks": measure_webhooks,
+        "analytics": measure_analytics,
     }
     chosen = sys.argv[1:] or list(sections)
     print("| what | measured | aim |\n|---|---|---|")

@@ -31,3 +31,23 @@ def python_with(requirements: Path, purpose: str) -> Path:
         )
         (home / "complete").touch()
     return python
+
+
+def node_with(package: Path, node: Path, purpose: str) -> Path:
+    """A folder with a package's files and, installed by its lock file, what it depends on.
+
+    `node` is the interpreter of an environment that has Node.
+    """
+    files = sorted(path for path in package.iterdir() if path.is_file())
+    content = b"".join(path.read_bytes() for path in files) + str(node).encode()
+    home = (
+        CACHE / f"slipway-{purpose}" / f"{package.name}-{hashlib.sha256(content).hexdigest()[:16]}"
+    )
+    if not (home / "complete").exists():
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(package, home)
+        path = f"{node.parent}{os.pathsep}{os.environ['PATH']}"
+        npm = [str(node.parent / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run([*npm, "--silent"], cwd=home, env={**os.environ, "PATH": path}, check=True)
+        (home / "complete").touch()
+    return home

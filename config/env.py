@@ -6,6 +6,7 @@ Each reader takes the variable's name and a default. A secret may also come from
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -17,7 +18,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from common.outbound.policy import Policy, parse_policy
+
 TRUE = {"1", "true", "yes", "on"}
+ENCRYPTION_KEY_BYTES = 32
 FALSE = {"0", "false", "no", "off", ""}
 
 
@@ -73,6 +77,30 @@ def networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(part, strict=False) for part in items(name))
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must hold networks like 10.0.0.0/8: {error}") from None
+
+
+def encryption_keys(name: str) -> tuple[bytes, ...]:
+    """A comma-separated list of keys, 32 bytes each, in base64; the first one seals."""
+    keys = []
+    for number, part in enumerate(secret(name).split(","), 1):
+        if not part.strip():
+            continue
+        try:
+            key = base64.b64decode(part.strip(), validate=True)
+        except ValueError:
+            key = b""
+        if len(key) != ENCRYPTION_KEY_BYTES:
+            raise ImproperlyConfigured(f"{name}: key {number} must be 32 bytes, in base64.")
+        keys.append(key)
+    return tuple(keys)
+
+
+def outbound(name: str, default: str) -> Policy:
+    """Where requests may go: see `common.outbound.policy`."""
+    try:
+        return parse_policy(items(name, default))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from None
 
 
 def choice(name: str, default: str, allowed: set[str]) -> str:

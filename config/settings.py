@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
-from celery.schedules import schedule
 from kombu import Queue
 
 from config import env
 from config.console import UNFOLD  # noqa: F401  a setting
 from config.logs import logging_config
+from config.schedule import SCHEDULE
 
 django_stubs_ext.monkeypatch()
 
@@ -183,48 +183,11 @@ CELERY_TASK_QUEUES = [Queue(name) for name in ("default", "journal", "models", "
 CELERY_TASK_ROUTES = {
     "registry.tasks.run_pipeline": {"queue": "models"},
     "inference.tasks.store_batch": {"queue": "journal"},
+    "webhooks.tasks.send_due": {"queue": "webhooks"},
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
-CELERY_BEAT_SCHEDULE = {
-    "sweep-events": {"task": "common.tasks.sweep_events", "schedule": schedule(5.0)},
-    "seal-events": {
-        "task": "common.tasks.seal_events",
-        "schedule": schedule(1.0),
-        # Where no worker is free, one of them is enough afterwards.
-        "options": {"expires": 5.0},
-    },
-    "send-heartbeat": {
-        "task": "config.tasks.send_heartbeat",
-        "schedule": schedule(60.0),
-        "options": {"expires": 50.0},
-    },
-    "sample-metrics": {
-        "task": "config.tasks.sample_metrics",
-        "schedule": schedule(60.0),
-        "options": {"expires": 50.0},
-    },
-    "roll-up-metrics": {"task": "config.tasks.roll_up_metrics", "schedule": schedule(600.0)},
-    "sweep-mails": {"task": "accounts.tasks.sweep_mails", "schedule": schedule(60.0)},
-    "send-digests": {"task": "accounts.tasks.send_digests", "schedule": schedule(900.0)},
-    "retain-notifications": {
-        "task": "accounts.tasks.retain_notifications",
-        "schedule": schedule(86_400.0),
-    },
-    "check-audit": {"task": "accounts.tasks.check_audit", "schedule": schedule(86_400.0)},
-    "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
-    "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
-    "sweep-sessions": {"task": "accounts.tasks.sweep_sessions", "schedule": schedule(3600.0)},
-    "sweep-email-tokens": {
-        "task": "accounts.tasks.sweep_email_tokens",
-        "schedule": schedule(3600.0),
-    },
-    "make-partitions": {"task": "inference.tasks.make_partitions", "schedule": schedule(3600.0)},
-    "retain-predictions": {
-        "task": "inference.tasks.retain_predictions",
-        "schedule": schedule(3600.0),
-    },
-}
+CELERY_BEAT_SCHEDULE = SCHEDULE
 
 # Files.
 MEDIA_ROOT = SLIPWAY_HOME / "files"
@@ -279,6 +242,13 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "sub",
     "UPDATE_LAST_LOGIN": False,
 }
+
+# Webhooks.
+ENCRYPTION_KEYS = env.encryption_keys("ENCRYPTION_KEYS")
+WEBHOOK_ALLOW = env.outbound("WEBHOOK_ALLOW", "external")
+WEBHOOK_WORKERS = env.integer("WEBHOOK_WORKERS", 1, low=1, high=64)
+WEBHOOK_RETENTION_DAYS = env.integer("WEBHOOK_RETENTION_DAYS", 30, low=1)
+WEBHOOK_DISABLE_AFTER_DAYS = env.integer("WEBHOOK_DISABLE_AFTER_DAYS", 5, low=1)
 
 # Sessions and transport. HTTPS hardening follows from PUBLIC_URL alone.
 _https = _public.scheme == "https"
@@ -336,6 +306,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "common.api.schema.describe_problems",
+        "webhooks.api.schema.describe_webhooks",
     ],
     "ENUM_NAME_OVERRIDES": {
         "LimitKind": "accounts.models.LimitKind",

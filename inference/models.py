@@ -94,6 +94,11 @@ class Prediction(models.Model):
                 condition=Q(status__gte=400),
             ),
             models.Index(
+                fields=["version", "-id"],
+                name="prediction_failed_by_version",
+                condition=Q(status__gte=400),
+            ),
+            models.Index(
                 fields=["correlation_id", "-id"],
                 name="prediction_by_correlation",
                 condition=~Q(correlation_id=""),
@@ -135,22 +140,23 @@ class JournalBatch(models.Model):
         return f"{self.segment} {self.offset}"
 
 
-class RollUp(models.Model):
-    """What one version answered within one quarter of an hour. `inference.rollups` says how.
+class Figures(models.Model):
+    """What one version answered within a stretch of time. `inference.rollups` says how.
 
-    Sums only, so that any number of rows can be added to one.
+    Sums, counts, histograms and extremes, so that any number of rows can be added to one.
     """
 
     version = models.ForeignKey(
         "registry.ModelVersion", models.DO_NOTHING, related_name="+", db_constraint=False,
         db_index=False,
     )  # fmt: skip
-    quarter = models.DateTimeField()
     requests = models.BigIntegerField(default=0)
     rows = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
     errors = models.JSONField(default=dict)
     duration_us_sum = models.BigIntegerField(default=0)
+    duration_us_min = models.BigIntegerField(null=True, help_text="Unknown for old rows.")
+    duration_us_max = models.BigIntegerField(null=True, help_text="Unknown for old rows.")
     inference_us_sum = models.BigIntegerField(default=0)
     latency_histogram = ArrayField(models.BigIntegerField(), default=list)
     labels = models.JSONField(default=dict)
@@ -159,6 +165,15 @@ class RollUp(models.Model):
     confidence_histogram = ArrayField(models.BigIntegerField(), default=list)
     cache_hits = models.BigIntegerField(default=0)
     last_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class RollUp(Figures):
+    """A quarter of an hour, because some time zones are at :30 and :45."""
+
+    quarter = models.DateTimeField()
 
     class Meta:
         verbose_name = "roll-up"
@@ -172,3 +187,51 @@ class RollUp(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version_id} {self.quarter:%Y-%m-%d %H:%M}"
+
+
+class DayRollUp(Figures):
+    """A day (UTC): the sum of its quarter hours, so that a long period is a few rows."""
+
+    day = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "roll-up of a day"
+        verbose_name_plural = "roll-ups of days"
+        ordering = ("-day",)
+        constraints = [
+            models.UniqueConstraint(fields=["version", "day"], name="day_roll_up_unique")
+        ]
+        indexes = [models.Index(fields=["day"], name="day_roll_up_day")]
+
+    def __str__(self) -> str:
+        return f"{self.version_id} {self.day:%Y-%m-%d}"
+
+
+class UserRollUp(models.Model):
+    """What one person asked one version within a quarter of an hour, by whatever credential."""
+
+    user = models.ForeignKey(
+        "accounts.User", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    version = models.ForeignKey(
+        "registry.ModelVersion", models.DO_NOTHING, related_name="+", db_constraint=False,
+        db_index=False,
+    )  # fmt: skip
+    quarter = models.DateTimeField()
+    requests = models.BigIntegerField(default=0)
+    rows = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    inference_us_sum = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "roll-up of a person"
+        verbose_name_plural = "roll-ups of people"
+        ordering = ("-quarter",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "quarter", "version"], name="user_roll_up_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.version_id} {self.quarter:%Y-%m-%d %H:%M}"

@@ -18,9 +18,10 @@ from django.db import connection
 from django.db.models import Max, Sum
 from psycopg.types.json import Jsonb
 
-from inference.models import RollUp
+from inference.models import DayRollUp, RollUp
 
 QUARTER_MS: Final = 15 * 60 * 1000
+DAY_MS: Final = 24 * 3600 * 1000
 # Microseconds from 10 us to 100 s, twenty to a decade (12 % apart). Bucket i of a histogram counts
 # durations from bound i-1 up to, not including, bound i; the first begins at 0, the last is open.
 LATENCY_BOUNDS_US: Final = tuple(round(10 ** (1 + i / 20), 3) for i in range(141))
@@ -33,7 +34,26 @@ MAX_LABEL: Final = 100
 MOST_CODES: Final = 20
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-Key = tuple[UUID, int]  # version, quarter in Unix milliseconds
+Key = tuple[UUID, int]  # version, where the stretch begins in Unix milliseconds
+UserKey = tuple[UUID, int, UUID]  # person, quarter in Unix milliseconds, version
+COUNTS: Final = ("requests", "rows", "failed", "cache_hits", "confidence_count")
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A table of roll-ups, and how long a stretch of time each row of it is for."""
+
+    model: type[RollUp | DayRollUp]
+    column: str
+    length_ms: int
+
+    @property
+    def table(self) -> str:
+        return self.model._meta.db_table  # public API, whatever its name says
+
+
+QUARTERS: Final = Tier(RollUp, "quarter", QUARTER_MS)
+DAYS: Final = Tier(DayRollUp, "day", DAY_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +73,7 @@ class Fact:
     """What one prediction adds to its roll-up. `labels` is empty but for classifiers."""
 
     version_id: UUID
+    user_id: UUID
     at_ms: int
     status: int
     code: str
@@ -73,6 +94,8 @@ class Sums:
     failed: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     duration_us: int = 0
+    duration_us_min: int | None = None
+    duration_us_max: int | None = None
     inference_us: int = 0
     latency: list[int] = field(default_factory=lambda: [0] * LATENCY_BUCKETS)
     labels: dict[str, int] = field(default_factory=dict)
@@ -87,6 +110,7 @@ class Sums:
         self.requests += 1
         self.rows += fact.rows
         self.duration_us += fact.duration_us
+        self._widen(fact.duration_us, fact.duration_us)
         self.inference_us += fact.inference_us
         self.latency[bisect_right(LATENCY_BOUNDS_US, fact.duration_us)] += 1
         self.cache_hits += fact.cache_hit
@@ -109,6 +133,7 @@ class Sums:
         self.rows += row["rows"]
         self.failed += row["failed"]
         self.duration_us += row["duration_us_sum"]
+        self._widen(row["duration_us_min"], row["duration_us_max"])
         self.inference_us += row["inference_us_sum"]
         self.cache_hits += row["cache_hits"]
         self.confidence_sum += row["confidence_sum"]
@@ -123,6 +148,26 @@ class Sums:
             _count_label(labels, label, count)
         self.labels = labels
         self.last_ms = max(self.last_ms, (row["last_at"] - EPOCH) // timedelta(milliseconds=1))
+
+    def plus(self, other: Sums) -> None:
+        """Add another's figures."""
+        for name in (*COUNTS, "duration_us", "inference_us", "confidence_sum"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self._widen(other.duration_us_min, other.duration_us_max)
+        self.latency = add_histograms(self.latency, other.latency)
+        self.confidence = add_histograms(self.confidence, other.confidence)
+        for code, count in other.errors.items():
+            self.errors[code] = self.errors.get(code, 0) + count
+        for label, count in other.labels.items():
+            _count_label(self.labels, label, count)
+        self.last_ms = max(self.last_ms, other.last_ms)
+
+    def _widen(self, least: int | None, most: int | None) -> None:
+        if least is not None:
+            known = self.duration_us_min
+            self.duration_us_min = least if known is None else min(known, least)
+        if most is not None:
+            self.duration_us_max = max(self.duration_us_max or 0, most)
 
 
 def add_histograms(one: Sequence[int], other: Sequence[int]) -> list[int]:
@@ -164,32 +209,91 @@ def sum_up(facts: Iterable[Fact]) -> dict[Key, Sums]:
     return sums
 
 
-def add_to_stored(sums: Mapping[Key, Sums]) -> None:
-    """Add to the table, within the caller's transaction.
+def by_days(sums: Mapping[Key, Sums]) -> dict[Key, Sums]:
+    """The same by days (UTC)."""
+    days: dict[Key, Sums] = {}
+    for (version, quarter), one in sorted(sums.items()):
+        days.setdefault((version, quarter // DAY_MS * DAY_MS), Sums()).plus(one)
+    return days
 
-    Rows are made and locked in the order of their keys: two workers with the same keys wait for
-    each other and never for ever.
+
+def add_to_stored(sums: Mapping[Key, Sums]) -> None:
+    """Add quarters to the tables of quarters and of days, within the caller's transaction.
+
+    Rows are made and locked in the order of their keys, quarters before days: two workers with
+    the same keys wait for each other and never for ever.
     """
-    keys = sorted(sums)
+    days = by_days(sums)
+    _add(QUARTERS, sums)
+    _add(DAYS, days)
+
+
+def put(tier: Tier, sums: Mapping[Key, Sums]) -> None:
+    """Write these figures in place of what stands there, within the caller's transaction."""
+    _make(tier, sorted(sums))
+    _write(tier, sums)
+
+
+def sum_up_people(facts: Iterable[Fact]) -> dict[UserKey, list[int]]:
+    """Requests, rows, failed and microseconds by person, quarter and version."""
+    sums: dict[UserKey, list[int]] = {}
+    for fact in facts:
+        key = (fact.user_id, fact.at_ms // QUARTER_MS * QUARTER_MS, fact.version_id)
+        one = sums.setdefault(key, [0, 0, 0, 0])
+        one[0] += 1
+        one[1] += fact.rows
+        one[2] += fact.status >= 400
+        one[3] += fact.inference_us
+    return sums
+
+
+def add_people(sums: Mapping[UserKey, Sequence[int]]) -> None:
+    """Add to what people asked, within the caller's transaction, in the order of the keys."""
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO inference_rollup (version_id, quarter, requests, rows, failed, errors,"
+            "INSERT INTO inference_userrollup AS t (user_id, quarter, version_id, requests, rows,"
+            " failed, inference_us_sum) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (user_id, quarter, version_id) DO UPDATE SET"
+            " requests = t.requests + excluded.requests, rows = t.rows + excluded.rows,"
+            " failed = t.failed + excluded.failed,"
+            " inference_us_sum = t.inference_us_sum + excluded.inference_us_sum",
+            [(key[0], moment(key[1]), key[2], *sums[key]) for key in sorted(sums)],
+        )
+
+
+def _add(tier: Tier, sums: Mapping[Key, Sums]) -> None:
+    keys = sorted(sums)
+    _make(tier, keys)
+    for version, start in keys:
+        row = tier.model.objects.select_for_update().filter(
+            version=version, **{tier.column: moment(start)}
+        )
+        sums[version, start].merge(row.values().get())
+    _write(tier, sums)
+
+
+def _make(tier: Tier, keys: Sequence[Key]) -> None:
+    """Empty rows where there are none."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {tier.table} (version_id, {tier.column}, requests, rows, failed, errors,"  # noqa: S608  # ours
             " duration_us_sum, inference_us_sum, latency_histogram, labels, confidence_sum,"
             " confidence_count, confidence_histogram, cache_hits, last_at)"
             " VALUES (%s, %s, 0, 0, 0, '{}', 0, 0, '{}', '{}', 0, 0, '{}', 0, 'epoch')"
-            " ON CONFLICT (version_id, quarter) DO NOTHING",
-            [(version, moment(quarter)) for version, quarter in keys],
+            f" ON CONFLICT (version_id, {tier.column}) DO NOTHING",
+            [(version, moment(start)) for version, start in keys],
         )
-    for key in keys:
-        row = RollUp.objects.select_for_update().filter(version=key[0], quarter=moment(key[1]))
-        sums[key].merge(row.values().get())
+
+
+def _write(tier: Tier, sums: Mapping[Key, Sums]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
-            "UPDATE inference_rollup SET requests = %s, rows = %s, failed = %s, errors = %s,"
-            " duration_us_sum = %s, inference_us_sum = %s, latency_histogram = %s, labels = %s,"
-            " confidence_sum = %s, confidence_count = %s, confidence_histogram = %s,"
-            " cache_hits = %s, last_at = %s WHERE version_id = %s AND quarter = %s",
-            [(*_columns(sums[key]), key[0], moment(key[1])) for key in keys],
+            f"UPDATE {tier.table} SET requests = %s, rows = %s, failed = %s, errors = %s,"  # noqa: S608  # ours
+            " duration_us_sum = %s, duration_us_min = %s, duration_us_max = %s,"
+            " inference_us_sum = %s, latency_histogram = %s, labels = %s, confidence_sum = %s,"
+            " confidence_count = %s, confidence_histogram = %s, cache_hits = %s, last_at = %s"
+            f" WHERE version_id = %s AND {tier.column} = %s",
+            [(*_columns(sums[key]), key[0], moment(key[1])) for key in sorted(sums)],
         )
 
 
@@ -243,8 +347,9 @@ def moment(milliseconds: int) -> datetime:
 def _columns(sums: Sums) -> tuple[Any, ...]:
     return (
         sums.requests, sums.rows, sums.failed, Jsonb(sums.errors), sums.duration_us,
-        sums.inference_us, sums.latency, Jsonb(sums.labels), sums.confidence_sum,
-        sums.confidence_count, sums.confidence, sums.cache_hits, moment(sums.last_ms),
+        sums.duration_us_min, sums.duration_us_max, sums.inference_us, sums.latency,
+        Jsonb(sums.labels), sums.confidence_sum, sums.confidence_count, sums.confidence,
+        sums.cache_hits, moment(sums.last_ms),
     )  # fmt: skip
 
 

@@ -15,7 +15,15 @@ from inference.journal.reader import Fixed, payloads
 from inference.journal.record import CACHE_HIT, INPUTS_DROPPED, Kind
 from inference.journal.writer import seed_of
 from inference.partitions import day_of, ensure_partitions
-from inference.rollups import Fact, add_to_stored, sum_up
+from inference.rollups import (
+    Fact,
+    add_people,
+    add_to_stored,
+    moment,
+    sum_up,
+    sum_up_people,
+)
+from inference.stored import StoredPrediction, say_stored
 from registry.models import ModelVersion
 
 logger = structlog.get_logger(__name__)
@@ -141,7 +149,12 @@ def _store(segment: str, offset: int, data: bytes, entries: Sequence[Entry]) -> 
             new = [entry for entry in entries if entry.id in ids]
         count: int = cursor.rowcount
         if count:
-            add_to_stored(sum_up(_facts(new)))
+            added = list(new)
+            facts = list(_facts(added))
+            add_to_stored(sum_up(facts))
+            add_people(sum_up_people(facts))
+            organizations = {entry.facts[64:96] for entry in added}
+            say_stored({UUID(one) for one in organizations}, _Stored(added))
         return count
 
 
@@ -171,6 +184,28 @@ def _entry(facts: bytes, fixed: Fixed, pieces: bytes) -> Entry:
         outputs=_json(answer),
         raw_outputs=answer,
     )
+
+
+class _Stored:
+    """Entries as the apps above see them, made anew for each who iterates."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+
+    def __iter__(self) -> Iterator[StoredPrediction]:
+        for entry in self._entries:
+            yield StoredPrediction(
+                id=UUID(int=entry.id),
+                organization_id=UUID(entry.facts[64:96]),
+                model_id=UUID(entry.facts[32:64]),
+                version_id=UUID(entry.facts[:32]),
+                created_at=moment(entry.id >> 80),
+                status=entry.status,
+                code=entry.code,
+                rows=entry.rows,
+                inference_us=entry.inference_us,
+                correlation_id=entry.correlation_id,
+            )
 
 
 def _text(piece: bytes) -> str:
@@ -243,6 +278,7 @@ def _facts(entries: Iterable[Entry]) -> Iterator[Fact]:
         answer = _answer(entry)
         yield Fact(
             version_id=version,
+            user_id=UUID(entry.facts[96:128]),
             at_ms=entry.id >> 80,
             status=entry.status,
             code=entry.code,

@@ -31,6 +31,7 @@ def services() -> dict[str, Any]:
     [
         ("web", WEB),
         ("worker", commands.worker()),
+        ("webhooks", commands.webhooks(processes=1)),
         ("beat", BEAT),
         ("jail", commands.jail(socket="/run/jail/jail.sock")),
         ("migrate", commands.migrate()),

@@ -182,7 +182,7 @@ def test_every_field_of_the_openapi_document_is_described() -> None:
 
 def test_every_variable_is_documented() -> None:
     readers = re.compile(
-        r"env\.(?:text|path|secret|boolean|integer|items|networks|choice)\(\s*\"([A-Z_0-9]+)\""
+        r"env\.(?:text|path|secret|boolean|integer|items|networks|choice|encryption_keys|outbound)\(\s*\"([A-Z_0-9]+)\""
     )
     inside = re.compile(r"\b(?:text|secret)\(\"([A-Z_0-9]+)\"")
     read = {

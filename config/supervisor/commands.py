@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-QUEUES = "default,journal,models,webhooks,bulk"
+QUEUES = "default,journal,models,bulk"
 WORKER_PROCESSES = 2
 # Connections one web worker holds at once, most of them idle between two requests.
 BACKPRESSURE = 512
@@ -23,10 +23,20 @@ def web(*, host: str, port: int, workers: int, threads: int) -> tuple[str, ...]:
 
 
 def worker() -> tuple[str, ...]:
-    """Celery for every queue."""
+    """Celery for every queue but the webhooks'."""
+    return _celery(QUEUES, WORKER_PROCESSES)
+
+
+def webhooks(*, processes: int) -> tuple[str, ...]:
+    """Celery for the webhooks' queue: each process is a sender, which slow receivers keep busy."""
+    return _celery("webhooks", processes)
+
+
+def _celery(queues: str, processes: int) -> tuple[str, ...]:
     return (
-        "-m", "celery", "-A", "config", "worker", "--queues", QUEUES,
-        "--concurrency", str(WORKER_PROCESSES), "--without-gossip", "--without-mingle",
+        "-m", "celery", "-A", "config", "worker", "--queues", queues,
+        "--concurrency", str(processes), "--hostname", f"{queues.partition(',')[0]}@%h",
+        "--without-gossip", "--without-mingle",
     )  # fmt: skip
 
 

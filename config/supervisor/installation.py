@@ -17,13 +17,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One home with its address. `jail` off leaves the sandbox to somebody else."""
+    """One home with its address; how many processes serve, and how many send webhooks."""
 
     home: Path
     host: str
     port: int
     workers: int
     threads: int
+    senders: int
     jail_socket: Path
 
     @property
@@ -41,6 +42,11 @@ class Installation:
     def worker(self) -> Program:
         extra = {"SLIPWAY_ROLE": "worker", **commands.WORKER_ENVIRONMENT}
         return self._program("worker", commands.worker(), extra)
+
+    def webhooks(self) -> Program:
+        extra = {"SLIPWAY_ROLE": "worker", **commands.WORKER_ENVIRONMENT}
+        argv = commands.webhooks(processes=self.senders)
+        return self._program("webhooks", argv, extra)
 
     def beat(self) -> Program:
         schedule = str(self.home / "run" / "beat-schedule")

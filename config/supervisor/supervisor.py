@@ -87,6 +87,7 @@ class Supervisor:
         # Compiled models answer without the sandbox; its warm-up need not slow the first answer.
         self.jail = self.jail or self._begin(self.installation.jail())
         self.serving.append(self._begin(self.installation.worker()))
+        self.serving.append(self._begin(self.installation.webhooks()))
         self.serving.append(self._begin(self.installation.beat()))
         self._greet()
 

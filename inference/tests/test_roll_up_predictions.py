@@ -155,7 +155,7 @@ def test_totals_take_one_query(
 def test_a_quantile_is_close() -> None:
     durations = [int(100 * 1.01**i) for i in range(1000)]
     version = uuid7()
-    facts = [Fact(version, 0, 200, "", 1, 1, us, True) for us in durations]
+    facts = [Fact(version, version, 0, 200, "", 1, 1, us, True) for us in durations]
     (sums,) = sum_up(facts).values()
     for q in (0.5, 0.95, 0.99):
         assert quantile(sums.latency, q) == pytest.approx(durations[int(q * 1000)], rel=0.06)

@@ -33,10 +33,12 @@ from accounts.services import (
     issue_tokens,
 )
 from accounts.tests.factories import make_key, make_user
+from analytics.models import Report
 from common import clock
 from inference.tests.test_browse_predictions import make_prediction
 from registry.models import Model, ModelShare
 from registry.tests.factories import make_model, make_version
+from webhooks.services import create_webhook, send_test
 
 CALLERS = (
     "anonymous",
@@ -162,9 +164,24 @@ def _names(
             effect="block", network="198.51.100.9/32", source="threat", signal="key_scan"
         ).id,
         "prediction": prediction.id,
+        **_webhook(acme, owner),
+        "report": Report.objects.create(
+            user=owner, about="dashboard", every="week", due_at=clock.now() + timedelta(days=1)
+        ).id,
         "session": Session.objects.filter(user=owner).latest("id").id,
         "limit": create_limit(actor=None, kind="default_key", per_hour=1_000_000).id,
     }
+
+
+def _webhook(acme: Organization, owner: User) -> dict[str, Any]:
+    """Acme's webhook, and something that was sent there."""
+    row = create_webhook(
+        actor=actor_for_user(owner),
+        organization="acme",
+        url="https://93.184.215.14/hook",
+        events=["model.updated"],
+    ).row
+    return {"webhook": row.id, "delivery": send_test(row, actor=actor_for_user(owner)).id}
 
 
 def send(client: Client, method: str, path: str, body: Any) -> Any:

@@ -42,6 +42,7 @@ class Command(BaseCommand):
             host=settings.HOST,
             port=settings.PORT,
             workers=settings.WEB_WORKERS,
+            senders=settings.WEBHOOK_WORKERS,
             threads=settings.WEB_THREADS,
             jail_socket=Path(settings.JAIL_SOCKET),
         )

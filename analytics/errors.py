@@ -1,0 +1,21 @@
+"""What analytics refuses, each with a stable code."""
+
+from __future__ import annotations
+
+from common.errors import Denied, Invalid, NotFound
+
+
+class AnalyticsDenied(Denied):
+    default_code = "analytics_denied"
+
+
+class TooManyModels(Invalid):
+    default_code = "too_many_models"
+
+
+class ReportNotFound(NotFound):
+    default_code = "report_not_found"
+
+
+class BadReport(Invalid):
+    default_code = "bad_report"
