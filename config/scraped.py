@@ -11,6 +11,7 @@ from common.meter import at_scrape
 from common.meter.scraped import Rows
 from common.models import EventRecord
 from config.gauges import queue_lengths
+from webhooks.models import Delivery
 
 ACTIVITY = (
     "SELECT coalesce(state, 'unknown'), count(*) FROM pg_stat_activity"
@@ -41,6 +42,11 @@ def events() -> Rows:
 @at_scrape("slipway_events_oldest_seconds", "For how long the oldest of them has waited.")
 def oldest_event() -> Rows:
     return [((), float(_row(OLDEST_EVENT)[0]))]
+
+
+@at_scrape("slipway_webhook_deliveries_waiting", "Webhook deliveries that are still to be sent.")
+def deliveries() -> Rows:
+    return [((), Delivery.objects.filter(state__in=("waiting", "sending")).count())]
 
 
 @at_scrape("slipway_jail_up", "Whether the jail answers and holds.")
