@@ -15,12 +15,13 @@ from common.context import request_context
 from common.crypto import SealBrokenError
 from common.errors import Invalid
 from common.outbound import Answer, Line, OutboundError
+from common.tracing import outgoing
 from webhooks import schedule, signing
 from webhooks.models import Webhook
 from webhooks.services import Job, Lane, Outcome, Result
 from webhooks.services.claims import LANE_S
 from webhooks.services.results import GONE
-from webhooks.services.webhooks import own_servers
+from webhooks.services.webhooks import host_of, own_servers
 
 logger = structlog.get_logger(__name__)
 
@@ -52,7 +53,10 @@ def attempt(line: Line, webhook: Webhook, job: Job) -> Result:
     headers: dict[str, str] = {}
     try:
         headers = _headers(webhook, job, at)
-        answer = line.post(webhook.url, headers=headers, body=job.body, timeout=webhook.timeout_s)
+        with outgoing("POST", host_of(webhook)):
+            answer = line.post(
+                webhook.url, headers=headers, body=job.body, timeout=webhook.timeout_s
+            )
     except (OutboundError, SealBrokenError, Invalid) as error:
         code = str(getattr(error, "code", "secret_unreadable"))
         if isinstance(error, SealBrokenError):
