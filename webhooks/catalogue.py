@@ -117,6 +117,11 @@ def about_models(name: str) -> bool:
     return name.partition(".")[0] in MODEL_AREAS or name in PREDICTIONS
 
 
+def model_types() -> list[str]:
+    """The types that tell of models alone."""
+    return [name for name in chosen_types() if about_models(name)]
+
+
 def _event_type(name: str, kind: type[Event | msgspec.Struct]) -> EventType:
     (schema,), components = msgspec.json.schema_components([kind], ref_template="{name}")
     flat = _inlined(schema, components)

@@ -180,7 +180,7 @@ class DeliveryListView(WebhooksView):
         """A webhook's deliveries, newest first. For those who manage it."""
         wanted = DeliveriesFilter(data=request.query_params).wanted()
         webhook = self.webhook(request, webhook_id)
-        page = selectors.list_deliveries(actor(request), webhook, wanted)
+        page = selectors.list_deliveries(webhook, wanted)
         return cursor_response(request, DeliveryPageOutput, page.rows, page.next_cursor)
 
 
@@ -191,7 +191,7 @@ class DeliveryView(WebhooksView):
     def get(self, request: Request, webhook_id: UUID, delivery_id: UUID) -> Response:
         """What was sent, and what each attempt at it brought back."""
         webhook = self.webhook(request, webhook_id)
-        delivery = selectors.get_delivery(actor(request), webhook, delivery_id)
+        delivery = selectors.get_delivery(webhook, delivery_id)
         return Response(DeliveryDetailOutput(delivery).data)
 
 
@@ -210,7 +210,7 @@ class ReplayView(WebhooksView):
         data = self.given(ReplayInput(data=request.data))
         who, webhook = actor(request), self.webhook(request, webhook_id)
         if "delivery" in data:
-            delivery = selectors.get_delivery(who, webhook, data.pop("delivery"))
+            delivery = selectors.get_delivery(webhook, data.pop("delivery"))
             services.replay_delivery(delivery, actor=who)
             count = 1
         else:

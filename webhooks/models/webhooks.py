@@ -13,6 +13,7 @@ from django.db.models import Q
 from common import clock
 from common.models import Record
 from registry.models import Model
+from webhooks.catalogue import model_types
 
 if TYPE_CHECKING:
     from accounts.actors import Actor
@@ -33,8 +34,18 @@ class Status(models.TextChoices):
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
     def visible_to(self, actor: Actor) -> WebhookQuerySet:
-        """Those of the actor's organizations; for a key of some models alone, theirs alone."""
-        rows = self.filter(organization_id__in=actor.organization_ids, deleted_at=None)
+        """Those the actor may manage: a URL may be a secret, and so may be what is sent there.
+
+        All of them for owners and admins; for members those that tell of models alone; for a key
+        of some models, theirs.
+        """
+        members = [id_ for id_, role in actor.roles.items() if role == "member"]
+        about_models_alone = Q(events__contained_by=model_types())
+        rows = self.filter(
+            Q(organization_id__in=actor.administered_ids)
+            | Q(organization_id__in=members) & about_models_alone,
+            deleted_at=None,
+        )
         if not actor.model_refs:
             return rows
         return rows.filter(model_id__in=Model.objects.visible_to(actor).values("id"))

@@ -7,7 +7,6 @@ from webhooks.services.results import Outcome, Result, record
 from webhooks.services.upkeep import disable_failing, drop_old, reclaim, wake_overdue
 from webhooks.services.webhooks import (
     NewWebhook,
-    check_manages,
     create_webhook,
     delete_webhook,
     disable_webhook,
@@ -24,7 +23,6 @@ __all__ = [
     "Outcome",
     "Result",
     "address_message",
-    "check_manages",
     "claim",
     "claims",
     "create_webhook",

@@ -243,9 +243,12 @@ def test_members_hear_of_models_and_admins_of_everything(
     assert member.post(ROUTE, {**given, "events": ["api_key.created"]}).status_code == 403
     assert member.post(ROUTE, {**given, "events": ["*"]}).status_code == 403
     people = client_for(alice).post(ROUTE, {**given, "events": ["*"]}).json()
-    assert member.get(f"{ROUTE}/{people['id']}").status_code == 200
-    assert member.get(f"{ROUTE}/{people['id']}/deliveries").status_code == 403
-    assert member.post(f"{ROUTE}/{people['id']}/rotate-secret").status_code == 403
+    assert [one["events"] for one in member.get(ROUTE).json()["results"]] == [models["events"]]
+    assert member.get(f"{ROUTE}/{people['id']}").status_code == 404
+    assert member.get(f"{ROUTE}/{people['id']}/deliveries").status_code == 404
+    assert member.post(f"{ROUTE}/{people['id']}/rotate-secret").status_code == 404
+    Membership.objects.filter(user=bob, organization=home).update(role="viewer")
+    assert client_for(bob).get(ROUTE).json()["count"] == 0
 
 
 def test_a_webhook_of_one_model_hears_of_that_alone(
