@@ -181,6 +181,8 @@ ENTRIES: dict[str, Entry] = {
     ),
     "model_version.updated": Entry(done="changed {name}, version {number}: {changed}"),
     "model.updated": Entry(done="changed {name}: {changed}"),
+    "model.alias_moved": Entry(done="moved {name}@{alias} to version {number}"),
+    "model.alias_removed": Entry(done="removed {name}@{alias}"),
     "model.shared": Entry(
         done="shared {name} ({permission})",
         news={"person": "The model {name} is shared with you ({permission})"},

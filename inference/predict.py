@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -44,9 +44,14 @@ class Prediction:
     correlation_id: str | None = None
 
 
-def predict(
-    ref: ModelRef | str, body: Callable[[], Any], *, actor: Actor, door: Door
-) -> Prediction:
+class Answered(NamedTuple):
+    """An answer, and what the version that gave it has callers told in headers."""
+
+    prediction: Prediction
+    notices: tuple[tuple[str, str], ...]
+
+
+def predict(ref: ModelRef | str, body: Callable[[], Any], *, actor: Actor, door: Door) -> Answered:
     """Answer a native request: `{"inputs": [[…]]}` or `{"records": [{…}]}`.
 
     This is the plain way, which the edge is held against. `body` gives the parsed JSON; it is
@@ -81,7 +86,7 @@ def predict(
         Kind.BODY, msgspec.json.encode(parsed), msgspec.json.encode(prediction),
     )  # fmt: skip
     count_success(door.name.lower(), began)
-    return prediction
+    return Answered(prediction, served.notices)
 
 
 def _prediction(served: Served, ran: Ran, id_: UUID, correlation_id: str | None) -> Prediction:

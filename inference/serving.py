@@ -34,8 +34,8 @@ class Served:
     """A version with everything a door needs to know of it, so that no door asks the database."""
 
     __slots__ = (
-        "classes", "classes_json", "decode", "model_id", "number", "organization_id", "reference",
-        "signature", "version", "version_id",
+        "classes", "classes_json", "decode", "model_id", "notices", "number", "organization_id",
+        "reference", "signature", "version", "version_id",
     )  # fmt: skip
 
     def __init__(self, version: ModelVersion) -> None:
@@ -50,6 +50,7 @@ class Served:
         self.classes: list[Any] | None = self.signature.get("classes")
         self.classes_json = msgspec.Raw(msgspec.json.encode(self.classes))
         self.decode = Decoder(self.signature)
+        self.notices: tuple[tuple[str, str], ...] = _notices(version)
 
     def is_called(self, name: str) -> bool:
         """Whether the model has this name, given in lower case."""
@@ -65,6 +66,12 @@ class Served:
         start = time.perf_counter_ns()
         outputs, was_loaded = engine().predict(self.version, batch)
         return Ran(outputs, was_loaded, time.perf_counter_ns() - start)
+
+
+def _notices(version: ModelVersion) -> tuple[tuple[str, str], ...]:
+    """Headers of every answer: of a deprecated version since when it is (RFC 9745)."""
+    since = version.deprecated_at
+    return () if since is None else (("Deprecation", f"@{int(since.timestamp())}"),)
 
 
 _served: OrderedDict[UUID, Served] = OrderedDict()

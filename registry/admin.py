@@ -8,7 +8,7 @@ from django.http import HttpRequest  # noqa: TID251  the admin is a page
 
 from common import clock
 from common.admin import BaseAdmin, ReadOnlyAdmin
-from registry.models import Model, ModelVersion, PipelineJob
+from registry.models import Alias, AliasMove, Model, ModelVersion, PipelineJob
 from registry.tasks import send_job
 
 
@@ -33,6 +33,21 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     list_filter = ("state", "status", "runtime", "format")
     list_select_related = ("model__organization",)
     search_fields = ("model__name", "=sha256", "=id")
+
+
+@admin.register(Alias)
+class AliasAdmin(ReadOnlyAdmin):
+    list_display = ("name", "model", "version", "updated_at")
+    list_select_related = ("model__organization", "version__model")
+    search_fields = ("name", "model__name", "=model__id")
+
+
+@admin.register(AliasMove)
+class AliasMoveAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "model", "alias", "kind", "before", "number", "moved_by")
+    list_filter = ("kind",)
+    list_select_related = ("model__organization", "moved_by")
+    search_fields = ("alias", "model__name", "=model__id", "reason")
 
 
 @admin.register(PipelineJob)

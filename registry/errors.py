@@ -55,3 +55,29 @@ class ShareNotFound(NotFound):
 
 class AlreadyShared(Conflict):
     default_code = "already_shared"
+
+
+class AliasNotFound(NotFound):
+    default_code = "no_alias"
+
+
+class AliasDenied(Denied):
+    """Who may edit a model says where its aliases lead."""
+
+    default_code = "alias_denied"
+
+
+class BadAlias(Invalid):
+    default_code = "bad_alias"
+
+
+class AliasConflict(Conflict):
+    """An alias stands elsewhere than its mover thinks, or in the way."""
+
+    default_code = "alias_conflict"
+
+
+class TrialFailed(Conflict):
+    """A version did not answer its own example."""
+
+    default_code = "trial_failed"

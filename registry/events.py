@@ -97,3 +97,27 @@ class ModelUnshared(Event):
     share_id: UUID
     user_id: UUID | None
     team_id: UUID | None
+
+
+@event("model.alias_moved", subject="model_id")
+class ModelAliasMoved(Event):
+    """An alias leads to a version, `number`; `before` is where it led until then, if anywhere."""
+
+    model_id: UUID
+    name: str
+    alias: str
+    version_id: UUID
+    number: int
+    before: int | None
+    reason: str
+
+
+@event("model.alias_removed", subject="model_id")
+class ModelAliasRemoved(Event):
+    """An alias leads nowhere any more."""
+
+    model_id: UUID
+    name: str
+    alias: str
+    before: int
+    reason: str

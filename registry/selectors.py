@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Lower
 
 from accounts.actors import Actor
 from registry.errors import (
+    AliasNotFound,
     ModelArchived,
     ModelNotFound,
     ShareDenied,
@@ -17,6 +19,9 @@ from registry.errors import (
     VersionNotReady,
 )
 from registry.models import (
+    CHAMPION,
+    Alias,
+    AliasMove,
     Model,
     ModelQuerySet,
     ModelShare,
@@ -127,8 +132,9 @@ def resolve_for_use(actor: Actor, ref: ModelRef | str) -> ModelVersion:
 def resolve_version(actor: Actor, ref: ModelRef | str) -> ModelVersion:
     """The version that answers a call to this reference.
 
-    Without an alias or number that is the highest version that is ready and not archived. Raises
-    ModelNotFound, VersionNotFound, VersionNotReady or ModelArchived, each saying what to do.
+    Without an alias or number that is the version of the alias `champion`, else the highest that
+    is ready and not archived. Raises ModelNotFound, VersionNotFound, AliasNotFound, VersionNotReady
+    or ModelArchived, each saying what to do.
     """
     parsed = parse_ref(ref) if isinstance(ref, str) else ref
     return _resolve(actor, parsed, for_use=False)
@@ -141,17 +147,50 @@ def _resolve(actor: Actor, parsed: ModelRef, *, for_use: bool) -> ModelVersion:
     if model.status == Status.ARCHIVED:
         raise ModelArchived(f"{model.name} is archived. Restore it to use it.")
     if parsed.alias:
-        raise VersionNotFound(f"{model.name} has no alias {parsed.alias!r}.", code="no_alias")
+        return servable(get_alias(model, parsed.alias).version)
     if parsed.number is not None:
-        return _servable(get_version(model, parsed.number))
-    newest = list_versions(model).ready().exclude(status=Status.ARCHIVED).first()
-    if newest is None:
+        return servable(get_version(model, parsed.number))
+    chosen = list_answering(model).first()
+    if chosen is None:
         raise _nothing_ready(model)
-    newest.model = model
-    return newest
+    chosen.model = model
+    return chosen
 
 
-def _servable(version: ModelVersion) -> ModelVersion:
+def list_answering(model: Model) -> ModelVersionQuerySet:
+    """A model's versions that answer; first the one that answers where none is named."""
+    answering = list_versions(model).ready().exclude(status=Status.ARCHIVED)
+    champion = Exists(_named(CHAMPION).filter(version=OuterRef("pk")))
+    return answering.annotate(champion=champion).order_by("-champion", "-number")
+
+
+def list_aliases(model: Model) -> QuerySet[Alias]:
+    """A model's aliases by name, with the versions they lead to."""
+    rows = Alias.objects.filter(model=model).select_related("version", "model__organization")
+    return rows.order_by(Lower("name"))
+
+
+def get_alias(model: Model, alias: str) -> Alias:
+    """One alias, written in any case; AliasNotFound where there is none."""
+    found = _named(alias).filter(model=model).select_related("version__created_by").first()
+    if found is None:
+        raise AliasNotFound(f"{model.name} has no alias {alias!r}.")
+    found.model = found.version.model = model
+    return found
+
+
+def list_moves(model: Model, alias: str = "") -> QuerySet[AliasMove]:
+    """Where a model's aliases, or one of them, have led, the latest first; gone ones too."""
+    rows = AliasMove.objects.filter(model=model).select_related("moved_by").order_by("-id")
+    return rows.filter(alias=alias.lower()) if alias else rows
+
+
+def _named(alias: str) -> QuerySet[Alias]:
+    return Alias.objects.alias(lower=Lower("name")).filter(lower=alias.lower())
+
+
+def servable(version: ModelVersion) -> ModelVersion:
+    """The version, if it answers; else VersionNotReady or ModelArchived with the reason."""
     label = f"{version.model.name} version {version.number}"
     if version.state == State.SCANNING:
         raise VersionNotReady(f"{label} is still being checked.", retry_after=1)

@@ -179,4 +179,4 @@ class InferView(V2View):
         body, headers = infer(
             served, facts, call, uuid7_bytes(), request_id(), most=settings.REQUEST_MAX_BYTES
         )
-        return HttpResponse(body, headers=dict(headers))
+        return HttpResponse(body, headers=dict([*headers, *served.notices]))

@@ -24,4 +24,4 @@ class PredictView(APIView):
     def post(self, request: Request, ref: str) -> Response:
         """Ask a model. Rows are checked against its signature, every fault named at once."""
         answer = predict.predict(ref, lambda: request.data, actor=actor(request), door=Door.NATIVE)
-        return Response(dataclasses.asdict(answer))
+        return Response(dataclasses.asdict(answer.prediction), headers=dict(answer.notices))

@@ -71,12 +71,12 @@ class Edge:
 
     def start(self) -> None:
         """Follow what happens, so that callers may be remembered, and ship the journal."""
-        self.callers.follower.start()
+        self.callers.start()
         self._shipper = start_shipping()
 
     def stop(self) -> None:
-        """End both threads; what is not shipped yet lies in the journal."""
-        self.callers.follower.stop()
+        """End the threads; what is not shipped yet lies in the journal."""
+        self.callers.stop()
         if self._shipper is not None:
             self._shipper.stop()
 
@@ -114,7 +114,8 @@ class Edge:
             out = native.answer(route.served, route.facts, body, id_, request_id)
         except Exception as error:  # noqa: BLE001  the last place that can answer
             return _refuse(error, start_response, request_id, now, limits)
-        start_response("200 OK", [*ANSWER_HEADERS, ("X-Request-ID", request_id), *limits])
+        headers = [*ANSWER_HEADERS, ("X-Request-ID", request_id), *limits, *route.served.notices]
+        start_response("200 OK", headers)
         took = time.monotonic() - now
         native_ok(int(took * NANOSECONDS))
         if took > SLOW:
@@ -144,7 +145,7 @@ class Edge:
             )
         except Exception as error:  # noqa: BLE001  the last place that can answer
             return _refuse_v2(error, start_response, request_id, path, now, limits)
-        headers += [NOSNIFF, ("X-Request-ID", request_id), *limits]
+        headers += [NOSNIFF, ("X-Request-ID", request_id), *limits, *route.served.notices]
         start_response("200 OK", headers)
         took = time.monotonic() - now
         v2_ok(int(took * NANOSECONDS))

@@ -13,7 +13,9 @@ import threading
 import time
 from collections import OrderedDict
 from datetime import datetime
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
@@ -28,6 +30,8 @@ from common.heard import Follower
 from common.limits import lease, limiter
 from inference.journal.record import pack_facts
 from inference.serving import Served, served_for
+from inference.warming import Warmer
+from registry.events import ModelAliasMoved
 from registry.selectors import resolve_for_use
 
 TTL = 30.0  # seconds; also how often a key that is in use is noted as used
@@ -47,7 +51,8 @@ HEARD_TYPES = (
     "session.ended", "team.member_added", "team.member_role_changed", "team.member_removed",
     "model.updated", "model.shared", "model.share_changed", "model.unshared",
     "model_version.received", "model_version.ready", "model_version.rejected",
-    "model_version.updated", "limits.changed", "ip_rules.changed",
+    "model_version.updated", "model.alias_moved", "model.alias_removed",
+    "limits.changed", "ip_rules.changed",
 )  # fmt: skip
 
 
@@ -108,7 +113,18 @@ class Callers:
         self._unheard = UNHEARD + settings.AUTH_STALE_SECONDS
         # Counts what was heard: what was read before it must not be remembered after it.
         self._heard = 0
-        self.follower = Follower(HEARD_TYPES, heard=self._forget, lost=self.clear)
+        self.follower = Follower(HEARD_TYPES, heard=self._hear, lost=self.clear)
+        self._warmer = Warmer()
+
+    def start(self) -> None:
+        """Follow what happens; before that nothing is remembered."""
+        self._warmer.start()
+        self.follower.start()
+
+    def stop(self) -> None:
+        """End what `start` began."""
+        self.follower.stop()
+        self._warmer.stop()
 
     def known(self, token: str, path: str, now: float) -> Route | None:
         """Where a path led this caller the last time; None where that must be asked again.
@@ -180,6 +196,18 @@ class Callers:
                 where.move_to_end(key)
                 while len(where) > most:
                     where.popitem(last=False)
+
+    def _hear(self, type_: str, payload: dict[str, Any]) -> None:
+        """Forget what an event may have changed; callers of an alias once its version is here.
+
+        Until then they are answered by the version from before, and nobody waits for a model that
+        is being loaded.
+        """
+        if type_ == ModelAliasMoved.type:
+            forget = partial(self._forget, type_, payload)
+            self._warmer.load(UUID(payload["version_id"]), then=forget)
+        else:
+            self._forget(type_, payload)
 
     def _forget(self, type_: str, payload: dict[str, Any]) -> None:
         """Forget what an event may have changed."""

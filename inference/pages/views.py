@@ -16,8 +16,8 @@ from common.http.partials import is_partial
 from inference.journal.record import Door
 from inference.pages.forms import MAX_FIELDS, PlaygroundForm, features_of
 from inference.predict import Prediction, predict
-from registry.pages.samples import example_body
 from registry.refs import ModelRef
+from registry.samples import example_body
 from registry.selectors import resolve_for_use
 
 TOP_CLASSES = 10
@@ -43,7 +43,7 @@ def playground(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     answer: Prediction | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            answer = predict(ref, form.body, actor=who, door=Door.PLAYGROUND)
+            answer = predict(ref, form.body, actor=who, door=Door.PLAYGROUND).prediction
         except DomainError as error:
             form.blame(error)
     context = {"model": version.model, "version": version, "form": form, "answer": answer}

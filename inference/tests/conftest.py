@@ -71,7 +71,7 @@ def _end_journal() -> None:
 def edge(jail: str, journal_root: Path) -> Iterator[Edge]:
     """The edge in front of Django, following what happens; nothing ships its journal."""
     made = Edge(get_wsgi_application())
-    made.callers.follower.start()
+    made.callers.start()
     deadline = time.monotonic() + 10
     while time.monotonic() - made.callers.follower.looked_at > 1:
         assert time.monotonic() < deadline

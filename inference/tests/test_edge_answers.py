@@ -33,8 +33,9 @@ from inference.models import Prediction
 from inference.store import store
 from inference.tests.conftest import GoLive
 from inference.tests.wsgi import Answer, ask, environ_of
-from registry.models import Status
-from registry.services import update_model
+from registry.errors import TrialFailed
+from registry.models import Alias, ModelVersion, Status
+from registry.services import remove_alias, set_alias, update_model, update_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KeyFor = Callable[..., str]
@@ -494,3 +495,78 @@ def test_a_busy_django_stops_no_prediction(edge: Edge, key: str, live: None) -> 
     finally:
         edge._django._places.release(places)
     assert ask(edge, "/live", method="GET").status == 200
+
+
+def test_a_deprecated_version_answers_and_says_so(
+    edge: Edge, key: str, go_live: GoLive, alice: User
+) -> None:
+    version = go_live(LogisticRegression().fit(ROWS, LABELS))
+    assert "deprecation" not in ask(edge, PREDICT, GOOD, key=key).headers
+    update_version(version, {"status": Status.DEPRECATED}, actor=actor_for_user(alice))
+    version.refresh_from_db()
+    assert version.deprecated_at is not None
+    since = f"@{int(version.deprecated_at.timestamp())}"
+    deadline = time.monotonic() + HARD_BOUND
+    while ask(edge, PREDICT, GOOD, key=key).headers.get("deprecation") != since:
+        assert time.monotonic() < deadline
+    plain = ask(get_wsgi_application(), PREDICT, GOOD, key=key)
+    assert plain.headers["deprecation"] == since
+
+
+def test_an_alias_moves_under_load_and_no_call_fails(
+    edge: Edge, key: str, go_live: GoLive, alice: User
+) -> None:
+    """Every call is answered by the old version or the new, and after a new one by no old one."""
+    versions = [go_live(LogisticRegression(C=c).fit(ROWS, LABELS)) for c in (1.0, 0.1, 0.01)]
+    actor, model = actor_for_user(alice), versions[0].model
+    set_alias(model, "champion", 1, actor=actor)
+    path = "/api/v1/models/churn@champion/predict"
+    answers: list[list[tuple[int, int]]] = [[] for _ in range(4)]
+    ended = threading.Event()
+
+    def call(mine: list[tuple[int, int]]) -> None:
+        while not ended.is_set():
+            answer = ask(edge, path, GOOD, key=key)
+            mine.append((answer.status, answer.json.get("version", 0)))
+
+    callers = [threading.Thread(target=call, args=(mine,)) for mine in answers]
+    for caller in callers:
+        caller.start()
+    set_alias(model, "champion", 2, actor=actor)
+    for _ in range(200):
+        if all(mine and mine[-1][1] == 2 for mine in answers):
+            break
+        time.sleep(0.01)
+    ended.set()
+    for caller in callers:
+        caller.join()
+    for mine in answers:
+        assert {status for status, _ in mine} == {200}
+        numbers = [number for _, number in mine]
+        assert numbers == sorted(numbers)
+        assert set(numbers) <= {1, 2}
+        assert numbers[-1] == 2
+
+
+def test_an_alias_is_heard_of_and_is_gone_when_it_is_removed(
+    edge: Edge, key: str, go_live: GoLive, alice: User
+) -> None:
+    version = go_live(LogisticRegression().fit(ROWS, LABELS))
+    path = "/api/v1/models/churn@champion/predict"
+    refused = ask(edge, path, GOOD, key=key)
+    assert (refused.status, refused.json["code"]) == (404, "no_alias")
+    set_alias(version.model, "champion", 1, actor=actor_for_user(alice))
+    assert ask(edge, path, GOOD, key=key).status == 200
+    remove_alias(version.model, "champion", actor=actor_for_user(alice))
+    deadline = time.monotonic() + HARD_BOUND
+    while ask(edge, path, GOOD, key=key).status != 404:
+        assert time.monotonic() < deadline
+
+
+def test_a_version_is_tried_with_its_own_example(edge: Edge, go_live: GoLive, alice: User) -> None:
+    version = go_live(LogisticRegression().fit(ROWS, LABELS))
+    ModelVersion.objects.update(example={"inputs": [["much", "too", "short"]]})
+    version.refresh_from_db()
+    with pytest.raises(TrialFailed, match="does not answer its example"):
+        set_alias(version.model, "champion", 1, actor=actor_for_user(alice))
+    assert not Alias.objects.exists()

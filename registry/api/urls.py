@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 
-from registry.api import share_views, views
-from registry.refs import MODEL_PATTERN, REF_PATTERN
+from registry.api import alias_views, share_views, views
+from registry.refs import MODEL_PATTERN, NAME, REF_PATTERN
 
 UUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 
@@ -17,6 +17,24 @@ urlpatterns = [
         rf"^models/(?P<ref>{MODEL_PATTERN})/shares/(?P<share_id>{UUID})$",
         share_views.ShareView.as_view(),
         name="api-share",
+    ),
+    re_path(
+        rf"^models/(?P<ref>{MODEL_PATTERN})/aliases$",
+        alias_views.AliasListView.as_view(),
+        name="api-aliases",
+    ),
+    re_path(
+        rf"^models/(?P<ref>{MODEL_PATTERN})/aliases/(?P<alias>{NAME})$",
+        alias_views.AliasView.as_view(),
+        name="api-alias",
+    ),
+    re_path(
+        rf"^models/(?P<ref>{MODEL_PATTERN})/aliases/(?P<alias>{NAME})/history$",
+        alias_views.AliasHistoryView.as_view(),
+    ),
+    re_path(
+        rf"^models/(?P<ref>{MODEL_PATTERN})/aliases/(?P<alias>{NAME})/rollback$",
+        alias_views.AliasRollbackView.as_view(),
     ),
     re_path(rf"^models/(?P<ref>{REF_PATTERN})/download$", views.DownloadView.as_view()),
     re_path(rf"^models/(?P<ref>{MODEL_PATTERN})/versions$", views.VersionListView.as_view()),

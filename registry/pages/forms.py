@@ -9,7 +9,7 @@ from uuid import UUID
 from django import forms
 
 from accounts.models import Organization, Team
-from registry.models import Permission, Status
+from registry.models import CHAMPION, Permission, Status
 
 
 class UploadForm(forms.Form):
@@ -66,6 +66,23 @@ class ModelForm(forms.Form):
 
     def clean_tags(self) -> list[str]:
         return split_tags(self.cleaned_data["tags"])
+
+
+class AliasForm(forms.Form):
+    """Where an alias shall lead, and why."""
+
+    alias = forms.CharField(
+        max_length=63, initial=CHAMPION, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    number = forms.TypedChoiceField(label="Version", coerce=int)
+    reason = forms.CharField(
+        label="Why", required=False, max_length=1000, help_text="Kept in the history."
+    )
+
+    def __init__(self, *args: Any, numbers: Iterable[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["number"]
+        field.choices = [(n, n) for n in numbers]  # type: ignore[attr-defined]  # a ChoiceField
 
 
 class ShareForm(forms.Form):

@@ -1,7 +1,7 @@
 from django.urls import path, re_path
 
-from registry.pages import share_views, views
-from registry.refs import MODEL_PATH
+from registry.pages import alias_views, share_views, views
+from registry.refs import MODEL_PATH, NAME
 
 urlpatterns = [
     path("models", views.models, name="models"),
@@ -14,6 +14,17 @@ urlpatterns = [
         name="model-share-change",
     ),
     re_path(rf"^models/{MODEL_PATH}$", views.model, name="model"),
+    re_path(rf"^models/{MODEL_PATH}/aliases$", alias_views.aliases, name="model-aliases"),
+    re_path(
+        rf"^models/{MODEL_PATH}/aliases/(?P<alias>{NAME})/rollback$",
+        alias_views.rollback,
+        name="model-alias-rollback",
+    ),
+    re_path(
+        rf"^models/{MODEL_PATH}/aliases/(?P<alias>{NAME})/remove$",
+        alias_views.remove,
+        name="model-alias-remove",
+    ),
     re_path(rf"^models/{MODEL_PATH}/history$", views.model_history, name="model-history"),
     re_path(
         rf"^models/{MODEL_PATH}/versions/(?P<number>[0-9]{{1,9}})$", views.version, name="version"

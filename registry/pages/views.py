@@ -21,9 +21,9 @@ from registry import downloads, selectors, services
 from registry.api.serializers import ModelFilter
 from registry.models import ModelVersion
 from registry.pages.forms import ModelForm, UploadForm
-from registry.pages.samples import samples
 from registry.permissions import can_edit_model, can_share_model, permission_of
 from registry.refs import ModelRef
+from registry.samples import samples
 
 PAGE_SIZE = 20
 
@@ -91,8 +91,8 @@ def model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
         services.update_model(found, form.cleaned_data, actor=who)
         messages.success(request, "Saved.")
         return redirect("model", owner=owner, name=name)
-    versions = list(selectors.list_versions(found)[:50])
-    serving = next((version for version in versions if version.answers), None)
+    versions = list(selectors.list_versions(found).prefetch_related("aliases")[:50])
+    serving = selectors.list_answering(found).first()
     context = {"model": found, "versions": versions, "form": form, "serving": serving}
     context |= {"samples": samples(found, serving, who), "may_edit": can_edit_model(who, found)}
     context |= {"may_share": can_share_model(who, found), "permission": permission_of(who, found)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from registry.services.aliases import remove_alias, rollback_alias, set_alias
 from registry.services.models import (
     Upload,
     archive_model,
@@ -18,7 +19,10 @@ __all__ = [
     "archive_models_of",
     "change_share",
     "claim_shares",
+    "remove_alias",
     "revoke_share",
+    "rollback_alias",
+    "set_alias",
     "share_model",
     "update_model",
     "update_version",

@@ -15,7 +15,7 @@ from accounts.models import Organization
 from common import clock
 from common.events import publish
 from common.storage import Received
-from registry.errors import BadUpload, EditDenied, ModelArchived, ModelNotFound
+from registry.errors import AliasConflict, BadUpload, EditDenied, ModelArchived, ModelNotFound
 from registry.events import ModelUpdated, ModelVersionReceived, ModelVersionUpdated
 from registry.models import Model, ModelVersion, PipelineJob, Status, waiting_steps
 from registry.permissions import can_edit_model
@@ -148,9 +148,7 @@ def update_model(model: Model, changes: Mapping[str, Any], *, actor: Actor) -> M
         setattr(model, key, changes[key])
     model.touch(*changed)
     if "status" in changed:
-        model.versions.exclude(status=model.status).update(
-            status=model.status, updated_at=clock.now()
-        )
+        _set_statuses(model, model.status)
     publish(
         ModelUpdated(model_id=model.id, name=model.name, changed=changed),
         actor_id=actor.id,
@@ -176,7 +174,7 @@ def archive_models_of(organization_id: UUID) -> int:
     for model in models:
         model.status = Status.ARCHIVED
         model.touch("status")
-        model.versions.update(status=Status.ARCHIVED, updated_at=clock.now())
+        _set_statuses(model, Status.ARCHIVED)
         publish(
             ModelUpdated(model_id=model.id, name=model.name, changed=["status"]),
             organization_id=organization_id,
@@ -184,13 +182,31 @@ def archive_models_of(organization_id: UUID) -> int:
     return len(models)
 
 
+def _set_statuses(model: Model, status: str) -> None:
+    now = clock.now()
+    model.versions.exclude(status=status).update(
+        status=status,
+        deprecated_at=now if status == Status.DEPRECATED else None,
+        updated_at=now,
+    )
+
+
 @transaction.atomic
 def update_version(
     version: ModelVersion, changes: Mapping[str, Any], *, actor: Actor
 ) -> ModelVersion:
-    """Change a version's status or signature; the signature is checked against the artifact's."""
+    """Change a version's status or signature; the signature is checked against the artifact's.
+
+    What an alias leads to can't be archived: its callers would have no answer. Raises
+    EditDenied, AliasConflict, and what `edit_signature` raises.
+    """
     _check_edit(actor, version.model)
     wanted = dict(changes)
+    if wanted.get("status") == Status.ARCHIVED:
+        _check_unnamed(version)
+    if "status" in wanted:
+        deprecated = wanted["status"] == Status.DEPRECATED
+        wanted["deprecated_at"] = (version.deprecated_at or clock.now()) if deprecated else None
     if "signature" in wanted:
         wanted["signature"] = edit_signature(version.signature, wanted["signature"])
     changed = sorted(key for key, value in wanted.items() if getattr(version, key) != value)
@@ -199,6 +215,7 @@ def update_version(
     for key in changed:
         setattr(version, key, wanted[key])
     version.touch(*changed)
+    changed = [name for name in changed if name != "deprecated_at"]
     publish(
         ModelVersionUpdated(
             model_id=version.model_id,
@@ -211,6 +228,17 @@ def update_version(
         organization_id=version.model.organization_id,
     )
     return version
+
+
+def _check_unnamed(version: ModelVersion) -> None:
+    # The lock is what keeps an alias from being moved here in this very moment.
+    ModelVersion.objects.select_for_update().get(id=version.id)
+    names = [f"@{name}" for name in version.aliases.values_list("name", flat=True)]
+    if names:
+        raise AliasConflict(
+            f"{', '.join(names)} leads to version {version.number}. Move it first.",
+            code="version_has_alias",
+        )
 
 
 def _check_edit(actor: Actor, model: Model) -> None:

@@ -36,7 +36,7 @@ from accounts.tests.factories import make_key, make_user
 from analytics.models import Report
 from common import clock
 from inference.tests.test_browse_predictions import make_prediction
-from registry.models import Model, ModelShare
+from registry.models import Alias, Model, ModelShare
 from registry.tests.factories import make_model, make_version
 from webhooks.services import create_webhook, send_test
 
@@ -96,7 +96,8 @@ def _models(acme: Organization, owner: User) -> dict[str, Model]:
     for model in models.values():
         model.organization = acme
         model.save()
-        make_version(model)
+        version = make_version(model)
+        Alias.objects.create(model=model, name="steady", version=version)
     return models
 
 

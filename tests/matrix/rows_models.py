@@ -19,6 +19,8 @@ def _upload_to_acme() -> dict[str, object]:
 UPLOAD = Form(_upload)
 UPLOAD_TO_ACME = Form(_upload_to_acme)
 STATUS = {"status": "deprecated"}
+# Reserved: 400 says that the caller may.
+ALIAS = {"alias": "latest", "version": 1}
 SHARE = {"email": "somebody@example.org", "permission": "view"}
 # Wrong on purpose: 400 says that the caller got as far as the model.
 ROWS_IN = {"inputs": "wrong"}
@@ -38,6 +40,15 @@ ROWS: list[Row] = columns(
     ("GET", "models/acme/churn/versions/1", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
     ("PUT", "models/acme/churn/versions/1", STATUS, "401 404 403 403 200 200 200 404 403 404 401 401"),
     ("PATCH", "models/acme/churn/versions/1", STATUS, "401 404 403 403 200 200 200 404 403 404 401 401"),
+    ("GET", "models/acme/churn/aliases", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("POST", "models/acme/churn/aliases", ALIAS, "401 404 403 403 400 400 400 404 403 404 401 401"),
+    ("GET", "models/acme/churn/aliases/steady", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("PUT", "models/acme/churn/aliases/steady", {"version": 1}, "401 404 403 403 200 200 200 404 403 404 401 401"),
+    ("PATCH", "models/acme/churn/aliases/steady", {"version": 1}, "401 404 403 403 200 200 200 404 403 404 401 401"),
+    ("DELETE", "models/acme/churn/aliases/steady", None, "401 404 403 403 204 204 204 404 403 404 401 401"),
+    ("GET", "models/acme/churn/aliases/steady/history", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    # There is no way back: 409 says that the caller got as far as the alias.
+    ("POST", "models/acme/churn/aliases/steady/rollback", {}, "401 404 403 403 409 409 409 404 403 404 401 401"),
     ("GET", "models/acme/churn/download", None, "401 404 403 200 200 200 200 404 200 404 401 401"),
     ("GET", "models/acme/churn/shares", None, "401 404 403 403 403 200 200 404 200 404 401 401"),
     ("POST", "models/acme/churn/shares", SHARE, "401 404 403 403 403 201 201 404 403 404 401 401"),

@@ -8,6 +8,7 @@ from tests.matrix.table import Row, columns
 NAME = Form(lambda: {"name": "New"})
 OVERLAP = Form(lambda: {"overlap": "3600"})
 PERMISSION = Form(lambda: {"permission": "edit"})
+MOVE = Form(lambda: {"alias": "steady", "number": "1"})
 MODEL = Form(lambda: {"description": "New", "tags": "", "status": "active"})
 
 ROWS: list[Row] = columns(
@@ -35,6 +36,10 @@ ROWS: list[Row] = columns(
     ("GET", "/models/upload", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
     ("GET", "/models/acme/churn", None, "302 404 200 200 200 200 200 404 302 302 302 302"),
     ("POST", "/models/acme/churn", MODEL, "302 404 403 403 302 302 302 404 302 302 302 302"),
+    ("GET", "/models/acme/churn/aliases", None, "302 404 200 200 200 200 200 404 302 302 302 302"),
+    ("POST", "/models/acme/churn/aliases", MOVE, "302 404 403 403 302 302 302 404 302 302 302 302"),
+    ("POST", "/models/acme/churn/aliases/steady/rollback", None, "302 404 302 302 302 302 302 404 302 302 302 302"),
+    ("POST", "/models/acme/churn/aliases/steady/remove", None, "302 404 302 302 302 302 302 404 302 302 302 302"),
     ("GET", "/models/acme/churn/versions/1", None, "302 404 200 200 200 200 200 404 302 302 302 302"),
     ("GET", "/models/acme/churn/versions/1/download", None, "302 404 403 200 200 200 200 404 302 302 302 302"),
     ("GET", "/models/acme/churn/playground", None, "302 404 403 200 200 200 200 404 302 302 302 302"),

@@ -145,6 +145,20 @@ def test_retry_after_holds_the_whole_receiver_back(
     assert deliver() == 2
 
 
+def test_a_server_error_with_retry_after_is_not_tried_earlier(
+    actor: Actor,
+    make_webhook: MakeWebhook,
+    receiver: Receiver,
+    deliver: Deliver,
+    clock: FrozenClock,
+) -> None:
+    make_webhook(retry_delays_s=[1])
+    receiver.answer = always(500, Retry_After="120")
+    create_team(actor=actor, name="One")
+    deliver()
+    assert Delivery.objects.get().due_at == clock.now + timedelta(seconds=120)
+
+
 def test_gone_turns_the_webhook_off_and_tells_its_maker(
     actor: Actor, make_webhook: MakeWebhook, receiver: Receiver, deliver: Deliver
 ) -> None:

@@ -1,4 +1,4 @@
-"""Models, their versions, and the job that takes a version from upload to live."""
+"""Models, their versions and shares, and the job that takes a version from upload to live."""
 
 from __future__ import annotations
 
@@ -261,6 +261,7 @@ class ModelVersion(Record):
         "accounts.User", on_delete=models.PROTECT, related_name="+", null=True
     )
     ready_at = models.DateTimeField(null=True, blank=True)
+    deprecated_at = models.DateTimeField(null=True, blank=True, help_text="Since when it warns.")
 
     objects = ModelVersionQuerySet.as_manager()
 
@@ -273,6 +274,10 @@ class ModelVersion(Record):
                 condition=~Q(state=State.READY)
                 | (Q(signature__isnull=False) & ~Q(runtime="") & Q(ready_at__isnull=False)),
                 name="version_ready_is_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.DEPRECATED) ^ Q(deprecated_at__isnull=True),
+                name="version_deprecated_since",
             ),
             models.CheckConstraint(
                 condition=~Q(state=State.REJECTED) | ~Q(reason=""),
