@@ -62,3 +62,18 @@ def limits_are_counted_together(**_: Any) -> list[CheckMessage]:
             id="slipway.W001",
         )
     ]
+
+
+@register()
+def default_model_is_owner_and_name(**_: Any) -> list[CheckMessage]:
+    """A wrong one would answer every call of `/invocations` with an error."""
+    from registry.errors import BadReference
+    from registry.refs import parse_ref
+
+    ref = settings.SLIPWAY_DEFAULT_MODEL
+    try:
+        if not ref or parse_ref(ref).owner:
+            return []
+    except BadReference:
+        pass
+    return [Error(f"SLIPWAY_DEFAULT_MODEL must be owner/name, not {ref!r}.", id="slipway.E005")]

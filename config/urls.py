@@ -41,7 +41,7 @@ urlpatterns = [
     path("admin/login/", console_login),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
-    path("", include("inference.api.v2_urls")),
+    path("", include("inference.api.door_urls")),
     path("", include("config.pages.urls")),
     path("", include("accounts.pages.urls")),
     path("", include("analytics.pages.urls")),

@@ -86,11 +86,11 @@ def decode(signature: Signature, body: JSON) -> Batch:
     else:
         cells = _cells_of_inputs(rows, features, faults)
     columns = [
-        _column(feature, [row[i] for row in cells], key, i, faults)
+        column(feature, [row[i] for row in cells], key, i, faults)
         for i, feature in enumerate(features)
     ]
     faults.raise_any()
-    return _batch(signature["layout"], features, columns)
+    return assemble(signature["layout"], features, columns)
 
 
 def check_options(body: Any) -> str | None:
@@ -186,7 +186,7 @@ def _cells_of_texts(rows: list[JSON]) -> list[list[JSON]]:
     return [row if isinstance(row, list) and len(row) == 1 else [row] for row in rows]
 
 
-def _column(
+def column(
     feature: Feature, cells: list[JSON], key: str, place: int, faults: Faults
 ) -> np.ndarray[Any, Any]:
     """One feature's values as an array; faults are noted and hold a stand-in."""
@@ -249,7 +249,7 @@ CONVERTERS: dict[str, tuple[Converter, Any, Any]] = {
 }
 
 
-def _batch(layout: str, features: list[Feature], columns: list[np.ndarray[Any, Any]]) -> Batch:
+def assemble(layout: str, features: list[Feature], columns: list[np.ndarray[Any, Any]]) -> Batch:
     if layout == "text":
         return Batch(layout="text", texts=[str(text) for text in columns[0]])
     if layout == "columns":

@@ -140,10 +140,24 @@ def resolve_version(actor: Actor, ref: ModelRef | str) -> ModelVersion:
     return _resolve(actor, parsed, for_use=False)
 
 
+def check_answers(ref: str) -> None:
+    """Raise what a call to `owner/name` would meet; for the installation's own default model."""
+    parsed = parse_ref(ref)
+    rows = Model.objects.named(parsed.name).filter(organization__slug=parsed.owner)
+    model = rows.select_related("organization").first()
+    if model is None:
+        raise ModelNotFound(f"There is no model {ref!r}.")
+    _answering(model, parsed)
+
+
 def _resolve(actor: Actor, parsed: ModelRef, *, for_use: bool) -> ModelVersion:
     model = get_model(actor, parsed)
     if for_use:
         check_use(actor, model)
+    return _answering(model, parsed)
+
+
+def _answering(model: Model, parsed: ModelRef) -> ModelVersion:
     if model.status == Status.ARCHIVED:
         raise ModelArchived(f"{model.name} is archived. Restore it to use it.")
     if parsed.alias:

@@ -1,10 +1,13 @@
 from django.urls import path, re_path
 
-from inference.api import prediction_views, views
+from inference.api import prediction_views, scoring_views, views
 from registry.refs import REF_PATTERN
 
 urlpatterns = [
     re_path(rf"^models/(?P<ref>{REF_PATTERN})/predict$", views.PredictView.as_view()),
+    re_path(
+        rf"^models/(?P<ref>{REF_PATTERN})/invocations$", scoring_views.InvocationsView.as_view()
+    ),
     path("predictions", prediction_views.PredictionListView.as_view()),
     path("predictions/<uuid:prediction_id>", prediction_views.PredictionView.as_view()),
 ]

@@ -6,26 +6,24 @@ of error, so that these views negotiate nothing and tell errors their own way.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.actors import Actor
 from accounts.api import actor
-from accounts.errors import InsufficientScope
 from common import strict_json
 from common.api.problems import exception_handler
 from common.context import request_id
 from common.errors import DomainError
 from common.http import health
 from common.ids import uuid7_bytes
+from inference.api.door_views import DoorView
 from inference.journal.record import pack_facts
 from inference.oip import metadata
 from inference.oip.answer import JSON, error_body, message_of, status_of
@@ -48,30 +46,11 @@ def tell(exc: Exception, context: dict[str, Any]) -> Any:
     return HttpResponse(error_body(message), content_type=JSON, status=status, headers=kept)
 
 
-class MayAsk(BasePermission):
-    """Who may read models or predict: clients ask for metadata before they predict."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        if not isinstance(request.auth, Actor):
-            return False
-        if not {"predict", view.scope} & request.auth.scopes:
-            raise InsufficientScope(view.scope)
-        return True
-
-
-class V2View(APIView):
+class V2View(DoorView):
     """What all of them have in common."""
-
-    permission_classes: Any = (MayAsk,)
-    scope: ClassVar[str] = "models:read"
 
     def get_exception_handler(self) -> Any:
         return tell
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        """JSON, whatever they say they accept."""
-        renderer = self.get_renderers()[0]
-        return renderer, renderer.media_type
 
 
 class OpenView(V2View):

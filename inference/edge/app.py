@@ -2,6 +2,7 @@
 
     POST /api/v1/models/{ref}/predict      inference.native
     POST /v2/models/{ref}/infer            inference.oip.door
+    POST /api/v1/models/{ref}/invocations  inference.scoring, as do /invocations and V1's :predict
     everything else                        Django, behind the gate
 
 A prediction that is in any way unusual (two credentials, another content type, a body of unknown
@@ -33,13 +34,23 @@ from common.http.views import ServerError, answer_error
 from common.ids import uuid7_bytes
 from common.limits import LimitExceeded, limit_fields
 from inference import native
-from inference.counted import NATIVE, SLOW, V2, count_failure, native_ok, note_slow, v2_ok
+from inference.counted import (
+    NATIVE,
+    SLOW,
+    V2,
+    count_failure,
+    count_success,
+    native_ok,
+    note_slow,
+    v2_ok,
+)
 from inference.edge.callers import Callers, Route
 from inference.edge.gate import Application, Environ, Gate, StartResponse
 from inference.journal.shipper import Shipper, start_shipping
 from inference.oip import door
 from inference.oip.answer import JSON, error_body, message_of, status_of
 from inference.oip.door import Call, Headers
+from inference.scoring.door import INVOCATIONS, V1, ScoringDoor
 from registry.refs import REF_PATTERN
 
 logger = structlog.get_logger("slipway.edge")
@@ -50,6 +61,9 @@ PREDICT = re.compile(rf"{PREFIX}({REF_PATTERN})/predict/*")
 V2_PREFIX = "/v2/models/"
 V2_SUFFIXES = ("/infer", "/infer/")
 INFER = re.compile(rf"{V2_PREFIX}({REF_PATTERN})/infer/*")
+INVOKE = re.compile(rf"{PREFIX}({REF_PATTERN})/invocations/*")
+V1_PREFIX = "/v1/models/"
+V1_PREDICT = re.compile(rf"{V1_PREFIX}({REF_PATTERN}):predict/*")
 JSON_TYPES = frozenset(
     {"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"}
 )
@@ -91,6 +105,10 @@ class Edge:
                 length, token = self._length(environ), _token(environ)
                 if length and token is not None:
                     return self._infer(environ, start_response, token, path, length)
+            elif (scoring := _scoring_door(path)) is not None:
+                length, token = self._length(environ), _token(environ)
+                if length and token is not None and _is_plain_json(environ):
+                    return self._score(environ, start_response, token, length, *scoring)
         return self._pass_on(environ, start_response)
 
     def _predict(
@@ -153,6 +171,39 @@ class Edge:
             note_slow(V2, now, request_id, route.served)
         return [out]
 
+    def _score(  # noqa: PLR0913  a request, and by which door it came
+        self,
+        environ: Environ,
+        start_response: StartResponse,
+        token: str,
+        length: int,
+        path: str,
+        pattern: re.Pattern[str],
+        door: ScoringDoor,
+    ) -> Iterable[bytes]:
+        self._django.predicted_at = now = time.monotonic()
+        id_ = uuid7_bytes()
+        request_id = _request_id(environ, id_)
+        limits: Headers = []
+        try:
+            if guard.active:
+                guard.check(client_address(environ))
+            route = self.callers.known(token, path, now)
+            if route is not None:
+                if route.guarded is not None:
+                    check_address(route.guarded, client_address(environ))
+                limits = route.lease.take(now)
+            elif (route := self._route(environ, token, path, pattern, limits)) is None:
+                return self._pass_on(environ, start_response)
+            body = _read(environ, length)
+            out, headers = door.answer(route.served, route.facts, body, id_, request_id)
+        except Exception as error:  # noqa: BLE001  the last place that can answer
+            return _refuse_score(error, start_response, request_id, now, limits, door)
+        headers += [NOSNIFF, ("X-Request-ID", request_id), *limits, *route.served.notices]
+        start_response("200 OK", headers)
+        count_success(door.name, now)
+        return [out]
+
     def _route(
         self, environ: Environ, token: str, path: str, pattern: re.Pattern[str], limits: Headers
     ) -> Route | None:
@@ -196,6 +247,17 @@ class Edge:
                 answer = answer_error(WSGIRequest(environ), error)
             start_response(STATUS[error.status], list(answer.items()))
             return [answer.content]
+
+
+def _scoring_door(path: str) -> tuple[str, re.Pattern[str], ScoringDoor] | None:
+    """The path as the model's own, its grammar and its door; None where it is none of those."""
+    if path in {"/invocations", "/invocations/"} and settings.SLIPWAY_DEFAULT_MODEL:
+        path = f"{PREFIX}{settings.SLIPWAY_DEFAULT_MODEL}/invocations"
+    if path.startswith(PREFIX) and path.endswith(("/invocations", "/invocations/")):
+        return path, INVOKE, INVOCATIONS[JSON]
+    if path.startswith(V1_PREFIX) and path.endswith((":predict", ":predict/")):
+        return path, V1_PREDICT, V1
+    return None
 
 
 NOSNIFF = ("X-Content-Type-Options", "nosniff")
@@ -271,6 +333,22 @@ def _refuse_v2(
     headers = [("Content-Type", JSON), *_error_headers(error, known, request_id, limits)]
     start_response(STATUS[status_of(known)], headers)
     return [body]
+
+
+def _refuse_score(
+    error: Exception,
+    start_response: StartResponse,
+    request_id: str,
+    began: float,
+    limits: Headers,
+    door: ScoringDoor,
+) -> Iterable[bytes]:
+    """The error as the door's clients read it."""
+    known = _known(error, request_id)
+    count_failure(door.name, known, began)
+    headers = [("Content-Type", JSON), *_error_headers(error, known, request_id, limits)]
+    start_response(STATUS[known.status], headers)
+    return [door.error_body(known)]
 
 
 def _error_headers(

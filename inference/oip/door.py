@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from common.errors import Invalid
 from common.ids import uuid_text
-from common.runtime import Batch, Outputs
-from inference.journal.record import MAX_INPUTS, Door, Kind
+from inference.journal.record import Door
 from inference.journal.writer import journal
+from inference.kept import kept_answer, kept_rows
 from inference.native import note_failure
 from inference.oip.answer import answer
 from inference.oip.encoding import compress, decompress
@@ -21,9 +19,6 @@ from inference.oip.request import InferRequest, parse
 from inference.serving import Served
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-# What is too long is not kept, and the journal says so: no need to make the bytes first.
-TOO_LONG = bytes(MAX_INPUTS + 1)
-_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +71,11 @@ def infer(
         version=str(served.number),
         id=uuid_text(id_),
     )
-    kind, inputs = _kept(request.batch)
+    kind, inputs = kept_rows(request.batch)
     journal().append(
         facts, id_, Door.V2, 200, "", request.rows, ran.inference_ns,
         time.perf_counter_ns() - start, ran.cache_hit, request_id, _correlation(request),
-        kind, inputs, _outcome(ran.outputs),
+        kind, inputs, kept_answer(ran.outputs),
     )  # fmt: skip
     headers: Headers = [("Content-Type", said.content_type)]
     if said.json_length is not None:
@@ -104,24 +99,3 @@ def _json_length(header: str) -> int | None:
 def _correlation(request: InferRequest) -> str:
     """The caller's own id is what finds the call again; control characters are no id."""
     return request.id if request.id.isprintable() else ""
-
-
-def _kept(batch: Batch) -> tuple[Kind, bytes]:
-    """The rows as the journal keeps them."""
-    if batch.matrix is not None:
-        whole = batch.matrix.nbytes <= MAX_INPUTS
-        return Kind.MATRIX, batch.matrix.tobytes() if whole else TOO_LONG
-    if batch.texts is not None:
-        return Kind.BODY, _encode({"inputs": batch.texts})
-    columns = batch.columns or {}
-    if batch.rows * len(columns) > MAX_INPUTS:
-        return Kind.BODY, TOO_LONG
-    names, lists = list(columns), [column.tolist() for column in columns.values()]
-    return Kind.BODY, _encode({"records": [dict(zip(names, row)) for row in zip(*lists)]})  # noqa: B905
-
-
-def _outcome(outputs: Outputs) -> bytes:
-    """Answers and confidence, which is what the roll-ups count."""
-    proba = outputs.predict_proba
-    confidence = None if proba is None else proba.max(axis=1).tolist()
-    return _encode({"predictions": outputs.predict.tolist(), "confidence": confidence})

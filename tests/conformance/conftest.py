@@ -11,5 +11,5 @@ from benchmarks.stack import Stack, running
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    with running() as started:
+    with running(SLIPWAY_DEFAULT_MODEL="demo/iris") as started:
         yield started

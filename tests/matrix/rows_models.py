@@ -24,6 +24,7 @@ ALIAS = {"alias": "latest", "version": 1}
 SHARE = {"email": "somebody@example.org", "permission": "view"}
 # Wrong on purpose: 400 says that the caller got as far as the model.
 ROWS_IN = {"inputs": "wrong"}
+WRONG = {"instances": "wrong"}
 TENSORS: dict[str, list[object]] = {"inputs": []}
 
 ROWS: list[Row] = columns(
@@ -58,6 +59,14 @@ ROWS: list[Row] = columns(
     ("PATCH", "models/acme/churn/shares/{share}", {"permission": "edit"}, "401 404 403 404 404 200 200 404 403 404 401 401"),
     ("DELETE", "models/acme/churn/shares/{share}", None, "401 404 204 404 404 204 204 404 403 404 401 401"),
     ("POST", "models/acme/churn/predict", ROWS_IN, "401 404 403 400 400 400 400 404 403 404 401 401"),
+    # In the shape of those clients, whatever the address begins with.
+    ("POST", "/api/v1/models/acme/churn/invocations", WRONG, "401 404 403 400 400 400 400 404 403 404 401 401"),
+    ("POST", "/v1/models/acme/churn:predict", WRONG, "401 404 403 400 400 400 400 404 403 404 401 401"),
+    ("GET", "/v1/models", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("GET", "/v1/models/acme/churn", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    # No model is the installation's default.
+    ("POST", "/invocations", WRONG, "401 404 404 404 404 404 404 404 403 404 401 401"),
+    ("GET", "/ping", None, "404 404 404 404 404 404 404 404 404 404 404 404"),
     ("GET", "predictions", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
     ("GET", "predictions?model=acme/churn", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
     ("GET", "predictions/{prediction}", None, "401 404 404 404 404 200 200 404 200 404 401 401"),

@@ -1,4 +1,4 @@
-"""KServe's InferenceRESTClient with protocol v2. Prints labels as JSON."""
+"""KServe's InferenceRESTClient with the protocols v2 and v1. Prints labels as JSON."""
 
 import asyncio
 import json
@@ -26,6 +26,11 @@ async def main() -> None:
         answer = await client.infer(base, request, model_name=model, headers=dict(headers))
         output = next(each for each in answer.outputs if each.name == "predict")
         found.append(output.as_numpy().tolist())
+    old = InferenceRESTClient(RESTConfig(protocol="v1", timeout=10))
+    assert await old.is_model_ready(base, model_name=model, headers=headers)
+    asked = {"instances": rows.tolist()}
+    told = await old.infer(base, asked, model_name=model, headers=dict(headers))
+    found.append(told["predictions"])
     print(json.dumps(found, default=bytes.decode))
 
 

@@ -1,4 +1,4 @@
-"""It serves the usual clients of the Open Inference Protocol, unmodified."""
+"""It serves the usual clients of other servers, unmodified."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def arguments(stack: Stack) -> list[str]:
     [
         ("tritonclient", "triton_sync.py", 23),
         ("tritonclient", "triton_asyncio.py", 16),
-        ("kserve", "kserve_rest.py", 2),
+        ("kserve", "kserve_rest.py", 3),
+        ("mlflow3", "mlflow_scoring.py", 2),
     ],
 )
 def test_client_gets_the_native_routes_answers(

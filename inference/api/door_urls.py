@@ -1,9 +1,14 @@
 from django.urls import path, re_path
 
-from inference.api import v2_views
+from inference.api import scoring_views, v2_views
 from registry.refs import REF_PATTERN
 
 urlpatterns = [
+    path("ping", scoring_views.PingView.as_view()),
+    path("invocations", scoring_views.DefaultInvocationsView.as_view()),
+    path("v1/models", scoring_views.V1ModelsView.as_view()),
+    re_path(rf"^v1/models/(?P<ref>{REF_PATTERN})$", scoring_views.V1ModelView.as_view()),
+    re_path(rf"^v1/models/(?P<ref>{REF_PATTERN}):predict$", scoring_views.V1PredictView.as_view()),
     path("v2", v2_views.ServerView.as_view()),
     path("v2/health/live", v2_views.LiveView.as_view()),
     path("v2/health/ready", v2_views.ReadyView.as_view()),
