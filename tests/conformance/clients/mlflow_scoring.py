@@ -23,5 +23,5 @@ with tempfile.NamedTemporaryFile("w", suffix=".netrc") as netrc:
     client.ping()
     client.wait_server_ready(timeout=10)
     frame = pd.DataFrame(rows)
-    found = [client.invoke(frame).get_predictions(dataframe_only=False) for _ in range(2)]
+    found = [client.invoke(frame)["predictions"] for _ in range(2)]
     print(json.dumps(found, default=str))
