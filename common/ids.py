@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 _lock = threading.Lock()
 _pack = struct.Struct(">QQ").pack
 _last = 0
+LAST_SECOND = 253_402_300_799  # of the year 9999
 # Ids are no secrets. The kernel's own generator is a system call, and one on which a thread lets
 # go of the interpreter; this one is seeded from it, in each process anew.
 _random_bits = random.Random().getrandbits  # noqa: S311
@@ -53,6 +54,11 @@ def uuid7_bytes() -> bytes:
     return _pack(
         (tick & ~0xFFF) << 4 | 0x7000 | tick & 0xFFF, 0x8000_0000_0000_0000 | _random_bits(62)
     )
+
+
+def moment_of(id_: uuid.UUID) -> datetime:
+    """The time in a UUIDv7, to the millisecond; of another id, some time."""
+    return datetime.fromtimestamp(min((id_.int >> 80) / 1000, LAST_SECOND), UTC)
 
 
 def least_id(moment: datetime) -> uuid.UUID:

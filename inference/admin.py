@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from common.admin import ReadOnlyAdmin
-from inference.models import Prediction, RollUp
+from inference.models import Feedback, Prediction, QualityRollUp, RollUp
 
 
 @admin.register(Prediction)
@@ -25,3 +25,19 @@ class RollUpAdmin(ReadOnlyAdmin):
     list_display = ("quarter", "version", "requests", "rows", "failed", "cache_hits", "last_at")
     list_select_related = ("version__model",)
     date_hierarchy = "quarter"
+
+
+@admin.register(Feedback)
+class FeedbackAdmin(ReadOnlyAdmin):
+    list_display = ("prediction_id", "row", "version", "correct", "error", "given_by", "updated_at")
+    list_select_related = ("version__model", "given_by")
+    search_fields = ("=prediction_id",)
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(QualityRollUp)
+class QualityRollUpAdmin(ReadOnlyAdmin):
+    list_display = ("day", "version", "user", "labelled", "correct", "measured")
+    list_select_related = ("version__model", "user")
+    date_hierarchy = "day"

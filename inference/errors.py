@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.errors import Invalid, Unavailable
+from common.errors import Denied, Invalid, NotFound, Unavailable
 
 
 class ModelUnavailable(Unavailable):
@@ -15,6 +15,20 @@ class PredictionFailed(Invalid):
     """The model itself refused the rows."""
 
     default_code = "prediction_failed"
+
+
+class PredictionNotFound(NotFound):
+    default_code = "prediction_not_found"
+
+
+class FeedbackDenied(Denied):
+    """Who only looks at a model does not say what was true."""
+
+    default_code = "feedback_denied"
+
+
+class BadFeedback(Invalid):
+    default_code = "bad_feedback"
 
 
 def busy() -> ModelUnavailable:

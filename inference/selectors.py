@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import (
+    BooleanField,
+    F,
+    Field,
+    Func,
+    JSONField,
+    Prefetch,
+    Q,
+    QuerySet,
+    Value,
+    prefetch_related_objects,
+)
+from django.db.models.functions import Cast
 
 from accounts.actors import Actor
-from common.errors import NotFound
-from common.ids import least_id
-from inference.models import Prediction, PredictionQuerySet
+from common import clock
+from common.ids import least_id, moment_of
+from inference.errors import PredictionNotFound
+from inference.models import Feedback, Prediction, PredictionQuerySet
 from registry.models import ModelVersion
 from registry.selectors import get_model
 
 # So many index ranges are merged for a model; one with more versions is found by its owner's.
 MAX_RANGES = 50
+MOST_SEARCHED = 20_000  # rows whose answers are read for a page
+STORED_WITHIN = 60  # seconds after the answer; longer where the worker is behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,52 +47,118 @@ class Wanted:
     status: Literal["", "ok", "failed"] = ""
     door: int | None = None
     correlation_id: str = ""
+    label: str = ""
+    confidence_min: float | None = None
+    confidence_max: float | None = None
     since: datetime | None = None
     until: datetime | None = None
     cursor: UUID | None = None
 
+    @property
+    def reads_outputs(self) -> bool:
+        """Whether rows must be read to know if they fit: no index has their answers."""
+        return bool(self.label) or (self.confidence_min, self.confidence_max) != (None, None)
+
 
 @dataclass(frozen=True, slots=True)
 class PredictionPage:
-    """Some rows, and the cursor of those after them; None at the end."""
+    """Some rows, and the cursor of those after them; None at the end.
+
+    Where answers are searched a page may be short, or empty, and others come after it.
+    """
 
     rows: list[Prediction]
     next_cursor: UUID | None
 
 
-def list_predictions(actor: Actor, wanted: Wanted, *, limit: int) -> PredictionPage:
-    """A page of what the actor may see, newest first, without inputs and outputs.
+def list_predictions(
+    actor: Actor, wanted: Wanted, *, limit: int, whole: bool = False
+) -> PredictionPage:
+    """A page of what the actor may see, newest first; inputs and outputs come with `whole`.
 
-    Raises ModelNotFound where `wanted.model` names none that the actor may see.
+    A search among answers looks at the latest MOST_SEARCHED rows before the cursor, and the next
+    page at those before them: however rare a label is, no page takes long. Raises ModelNotFound
+    where `wanted.model` names none that the actor may see.
     """
-    found = newest(actor, wanted, limit + 1)
-    rows = list(found)
-    more = rows[limit - 1].id if len(rows) > limit else None
+    least = _searched_to(actor, wanted)
+    rows = list(newest(actor, wanted, limit + 1, least=least, whole=whole))
+    more = rows[limit - 1].id if len(rows) > limit else least
     rows = rows[:limit]
     _with_models(rows)
     return PredictionPage(rows, more)
 
 
-def newest(actor: Actor, wanted: Wanted, limit: int) -> PredictionQuerySet:
+def newest(
+    actor: Actor, wanted: Wanted, limit: int, *, least: UUID | None = None, whole: bool = False
+) -> PredictionQuerySet:
     """The query behind a page: one short index range for each organization or version, merged.
 
     A single condition on several organizations would have PostgreSQL sort all of their rows.
     """
-    matching = _matching(Prediction.objects.within(actor), wanted).defer("inputs", "outputs")
-    ranges = [part.order_by("-id")[:limit] for part in _ranges(matching, actor, wanted)]
+    rows = _matching(Prediction.objects.within(actor), wanted)
+    if least is not None:
+        rows = rows.filter(id__gte=least)
+    if not whole:
+        rows = rows.defer("inputs", "outputs")
+    return _merged(rows, actor, wanted, limit)
+
+
+def _merged(
+    rows: PredictionQuerySet, actor: Actor, wanted: Wanted, limit: int
+) -> PredictionQuerySet:
+    ranges = [part.order_by("-id")[:limit] for part in _ranges(rows, actor, wanted)]
     if not ranges:
         return Prediction.objects.none()
     merged = ranges[0].union(*ranges[1:], all=True) if len(ranges) > 1 else ranges[0]
     return merged.order_by("-id")[:limit] if len(ranges) > 1 else merged
 
 
+def _searched_to(actor: Actor, wanted: Wanted) -> UUID | None:
+    """The oldest id that a page looks at; None where it may look at all there is."""
+    if not wanted.reads_outputs:
+        return None
+    within = replace(wanted, label="", confidence_min=None, confidence_max=None)
+    rows = _matching(Prediction.objects.within(actor), within).only("id")
+    last = _merged(rows, actor, wanted, MOST_SEARCHED + 1)[MOST_SEARCHED - 1 :]
+    found = [row.id for row in last]
+    return found[0] if len(found) > 1 else None
+
+
 def get_prediction(actor: Actor, prediction_id: UUID) -> Prediction:
     """One prediction with inputs and outputs; NotFound where the actor may not see it."""
     found = Prediction.objects.visible_to(actor).filter(id=prediction_id).first()
     if found is None:
-        raise NotFound("There is no such prediction.", code="prediction_not_found")
+        raise not_found(prediction_id)
     _with_models([found])
     return found
+
+
+def get_predictions(actor: Actor, ids: Sequence[UUID]) -> list[Prediction]:
+    """Several, in this order, as `get_prediction` gives each. Two queries."""
+    rows = {row.id: row for row in Prediction.objects.visible_to(actor).filter(id__in=ids)}
+    missing = [id_ for id_ in ids if id_ not in rows]
+    if missing:
+        raise not_found(missing[0])
+    found = [rows[id_] for id_ in ids]
+    _with_models(found)
+    return found
+
+
+def list_feedback(prediction: Prediction) -> QuerySet[Feedback]:
+    """What turned out to be true of a prediction, row by row."""
+    rows = Feedback.objects.filter(prediction_id=prediction.id).select_related("given_by")
+    return rows.order_by("row")
+
+
+def not_found(prediction_id: UUID) -> PredictionNotFound:
+    """An id that was given out a moment ago may not be stored yet: worth asking again."""
+    age = (clock.now() - moment_of(prediction_id)).total_seconds()
+    if 0 <= age < STORED_WITHIN:
+        return PredictionNotFound(
+            "There is no such prediction, or it is not stored yet: that takes a second or so.",
+            retry_after=1,
+        )
+    return PredictionNotFound("There is no such prediction.")
 
 
 def _matching(rows: PredictionQuerySet, wanted: Wanted) -> PredictionQuerySet:
@@ -85,6 +169,10 @@ def _matching(rows: PredictionQuerySet, wanted: Wanted) -> PredictionQuerySet:
         rows = rows.filter(door=wanted.door)
     if wanted.correlation_id:
         rows = rows.filter(correlation_id=wanted.correlation_id)
+    if wanted.label:
+        rows = rows.filter(_answered(wanted.label))
+    if wanted.confidence_min is not None or wanted.confidence_max is not None:
+        rows = rows.filter(_Confident(wanted.confidence_min, wanted.confidence_max))
     # Bounds on the key, not on the time: they choose the partitions.
     if wanted.since:
         rows = rows.filter(id__gte=least_id(wanted.since))
@@ -93,6 +181,39 @@ def _matching(rows: PredictionQuerySet, wanted: Wanted) -> PredictionQuerySet:
     if wanted.cursor:
         rows = rows.filter(id__lt=wanted.cursor)
     return rows
+
+
+def _answered(label: str) -> Q:
+    """Whether some row was answered so: the text, or what the text is as JSON (1, true)."""
+    found = Q(outputs__predictions__contains=[label])
+    try:
+        value = json.loads(label)
+    except ValueError:
+        return found
+    known = isinstance(value, (bool, int, float)) and math.isfinite(value)
+    return found | Q(outputs__predictions__contains=[value]) if known else found
+
+
+class _Confident(Func):
+    """Whether some row's confidence lies between two bounds, both included."""
+
+    function = "jsonb_path_exists"
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, least: float | None, most: float | None) -> None:
+        bounds = {"least": 0.0 if least is None else least, "most": 1.0 if most is None else most}
+        path = Value("$.confidence[*] ? (@ >= $least && @ <= $most)")
+        super().__init__(
+            F("outputs"),
+            Cast(path, _JsonPath()),
+            Value(bounds, output_field=JSONField()),
+        )
+
+
+class _JsonPath(Field[str, str]):
+    def db_type(self, connection: object) -> str:
+        return "jsonpath"
 
 
 def _ranges(rows: PredictionQuerySet, actor: Actor, wanted: Wanted) -> list[PredictionQuerySet]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from celery import shared_task
 from django.conf import settings
 
 from common import clock
+from common.ids import least_id
 from inference import partitions
 from inference.journal.record import unpack_batch
-from inference.models import JournalBatch
+from inference.models import Feedback, JournalBatch
 from inference.store import store
 
 logger = structlog.get_logger(__name__)
@@ -50,7 +51,11 @@ def retain_predictions() -> list[str]:
     days = settings.PREDICTION_RETENTION_DAYS
     if days == 0:
         return []
-    dropped = partitions.drop_before((clock.now() - timedelta(days=days)).date())
+    before = (clock.now() - timedelta(days=days)).date()
+    dropped = partitions.drop_before(before)
+    # Feedback holds a true value and an answer of theirs; its sums stay, as roll-ups do.
+    least = least_id(datetime(before.year, before.month, before.day, tzinfo=UTC))
+    Feedback.objects.filter(prediction_id__lt=least).delete()
     if dropped:
         logger.info("predictions_dropped", partitions=dropped)
     return dropped

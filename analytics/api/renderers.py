@@ -10,10 +10,9 @@ from typing import Any, Final
 from rest_framework.renderers import BaseRenderer
 
 from common.api.renderers import JSONRenderer
+from common.csv_text import cell
 from common.errors import Fault, Invalid
 
-# What a spreadsheet would take for a formula is told that it is text.
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 SUMMARY: Final = "summary"
 
 
@@ -61,7 +60,7 @@ def table(tables: Mapping[str, list[dict[str, Any]]], part: str) -> str:
     writer = csv.DictWriter(out, list(rows[0]) if rows else [chosen], lineterminator="\r\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: _cell(value) for name, value in row.items()})
+        writer.writerow({name: cell(value) for name, value in row.items()})
     return out.getvalue()
 
 
@@ -76,9 +75,3 @@ def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
         else:
             found[before + name] = value
     return found
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return value

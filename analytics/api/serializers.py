@@ -62,10 +62,29 @@ class CountsOutput(Output):
     )
 
 
+class QualityOutput(Output):
+    rows = serializers.IntegerField(help_text="Rows whose truth is known, by feedback.")
+    accuracy = serializers.FloatField(
+        allow_null=True, help_text="Share of right labels; null for numbers, or without feedback."
+    )
+    f1_macro = serializers.FloatField(
+        allow_null=True, help_text="The mean of each label's F1, unweighted."
+    )
+    rmse = serializers.FloatField(
+        allow_null=True, help_text="Root of the mean squared error, in the target's unit."
+    )
+    mae = serializers.FloatField(allow_null=True, help_text="Mean absolute error, likewise.")
+    confusion = serializers.DictField(
+        child=serializers.DictField(child=serializers.IntegerField()),
+        help_text="How often each true label was answered with which.",
+    )
+
+
 class VersionFiguresOutput(CountsOutput):
     version = serializers.IntegerField(source="number", help_text="The version's number.")
     mean_ms = serializers.FloatField(help_text="Mean milliseconds of a call.")
     last_at = serializers.DateTimeField(help_text="The latest call.")
+    quality = QualityOutput(help_text="How right it was, as far as feedback says.")
 
 
 class RecentErrorOutput(Output):
@@ -109,6 +128,7 @@ class ModelFiguresOutput(CountsOutput):
     weekdays = WeekdayOutput(many=True, help_text="By day of the week.")
     versions = VersionFiguresOutput(many=True, help_text="Those that were called.")
     recent_errors = RecentErrorOutput(many=True, help_text="The latest failures.")
+    quality = QualityOutput(help_text="How right the answers were; by whole days (UTC).")
 
     def get_model(self, row: Any) -> str:
         return f"{row.model.organization.slug}/{row.model.name}"
@@ -146,7 +166,9 @@ class PersonFiguresOutput(CountsOutput):
     daily = PointOutput(many=True, help_text="The period's points, without gaps.")
     period = PeriodOutput(help_text="Which time this is about.")
     accuracy = serializers.FloatField(
-        allow_null=True, help_text="Share of right answers; null until there is feedback."
+        source="quality.accuracy",
+        allow_null=True,
+        help_text="Share of right answers; null until there is feedback.",
     )
     models = ModelLineOutput(many=True, help_text="The most called first.")
     hours = HourOutput(many=True, help_text="By hour of the day.")

@@ -14,6 +14,7 @@ from analytics.periods import Period
 from analytics.shapes import Counts, by_hour, by_weekday, change, filled, latency, ms, top
 from inference import figures
 from inference.models import Prediction
+from inference.quality import Quality, quality_by_version
 from inference.rollups import CONFIDENCE_BUCKETS, Sums
 from registry.models import Model, ModelVersion
 from registry.refs import parse_ref
@@ -32,6 +33,7 @@ class VersionFigures:
     counts: Counts
     mean_ms: float
     last_at: datetime
+    quality: Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class ModelFigures:
     weekdays: list[dict[str, Any]]
     versions: list[VersionFigures]
     recent_errors: Sequence[Prediction]
+    quality: Quality
 
     @property
     def trend(self) -> dict[str, float | None]:
@@ -79,6 +82,7 @@ def model_figures(actor: Actor, ref: str, period: Period) -> ModelFigures:
         ids, period.since, period.until, unit=period.resolution, zone=period.sql_zone
     )
     each = figures.counts_by_version(ids, period.since, period.until)
+    quality = quality_by_version(ids, period.since, period.until)
     return ModelFigures(
         model=model,
         version=only,
@@ -101,11 +105,12 @@ def model_figures(actor: Actor, ref: str, period: Period) -> ModelFigures:
         versions=[
             VersionFigures(
                 numbers[id_], Counts(one.requests, one.rows, one.failed),
-                ms(one.mean_us) or 0.0, one.last_at,
+                ms(one.mean_us) or 0.0, one.last_at, quality.get(id_, Quality()),
             )
             for id_, one in sorted(each.items(), key=lambda item: -numbers[item[0]])
         ],
         recent_errors=_named(figures.recent_errors(list(each), limit=MOST_ERRORS), numbers),
+        quality=Quality.sum(quality.values()),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from analytics.shapes import Counts, by_hour, by_weekday, change, filled, ms, to
 from common.ids import least_id
 from common.models import EventRecord
 from inference import figures
+from inference.quality import Quality, quality_for_person
 from registry.models import ModelVersion
 
 MOST_MODELS: Final = 50
@@ -55,10 +56,7 @@ class Dashboard:
 
 @dataclass(frozen=True, slots=True)
 class PersonFigures:
-    """What one person asked, of their own models and of others', by whatever credential.
-
-    `accuracy` is None: nobody has said yet which answers were right.
-    """
+    """What one person asked, of their own models and of others', by whatever credential."""
 
     period: Period
     counts: Counts
@@ -66,7 +64,7 @@ class PersonFigures:
     daily: list[dict[str, Any]]
     hours: list[dict[str, int]]
     weekdays: list[dict[str, Any]]
-    accuracy: float | None = None
+    quality: Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +120,7 @@ def person_figures(actor: Actor, period: Period) -> PersonFigures:
         daily=filled(points, period),
         hours=by_hour(pattern),
         weekdays=by_weekday(pattern),
+        quality=quality_for_person(actor.id, since, until, versions=only),
     )
 
 

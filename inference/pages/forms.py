@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from django import forms
 
 from common.errors import DomainError
+from inference.models import Prediction
+from inference.quality import NUMERIC_TASKS
+from inference.services import Truth
 
 MAX_FIELDS = 100
 
@@ -43,6 +47,21 @@ class PlaygroundForm(forms.Form):
                 unplaced = True
         if unplaced:
             self.add_error(None, error.message)
+
+
+class FeedbackForm(forms.Form):
+    """What was true of one row."""
+
+    label = forms.CharField(label="What was true", max_length=1000)
+    row = forms.IntegerField(min_value=0, initial=0, help_text="From 0.")
+
+    def truth(self, prediction: Prediction) -> Truth:
+        """For the service: a number where the model answers with numbers."""
+        label: Any = self.cleaned_data["label"]
+        if (prediction.version.signature or {}).get("task") in NUMERIC_TASKS:
+            with contextlib.suppress(ValueError):  # the service says what it must be
+                label = float(label)
+        return Truth(prediction=prediction.id, label=label, row=self.cleaned_data["row"])
 
 
 def _field(feature: dict[str, Any]) -> forms.Field:

@@ -70,6 +70,12 @@ ROWS: list[Row] = columns(
     ("GET", "predictions", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
     ("GET", "predictions?model=acme/churn", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
     ("GET", "predictions/{prediction}", None, "401 404 404 404 404 200 200 404 200 404 401 401"),
+    ("GET", "predictions/export", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    # One prediction is none to compare: 400 comes before it is looked for.
+    ("GET", "predictions/compare?ids={prediction}", None, "401 400 400 400 400 400 400 400 400 400 401 401"),
+    ("GET", "predictions/{prediction}/feedback", None, "401 404 404 404 404 200 200 404 200 404 401 401"),
+    ("POST", "predictions/{prediction}/feedback", {"label": "yes"}, "401 404 404 404 404 200 200 404 403 404 401 401"),
+    ("POST", "predictions/feedback", {"items": []}, "401 400 400 400 400 400 400 400 403 400 401 401"),
     ("GET", "/v2", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
     ("GET", "/v2/health/live", None, "200 200 200 200 200 200 200 200 200 200 200 200"),
     ("GET", "/v2/health/ready", None, "200 200 200 200 200 200 200 200 200 200 200 200"),

@@ -9,6 +9,7 @@ NAME = Form(lambda: {"name": "New"})
 OVERLAP = Form(lambda: {"overlap": "3600"})
 PERMISSION = Form(lambda: {"permission": "edit"})
 MOVE = Form(lambda: {"alias": "steady", "number": "1"})
+TRUTH = Form(lambda: {"label": "yes", "row": "0"})
 MODEL = Form(lambda: {"description": "New", "tags": "", "status": "active"})
 
 ROWS: list[Row] = columns(
@@ -45,6 +46,8 @@ ROWS: list[Row] = columns(
     ("GET", "/models/acme/churn/playground", None, "302 404 403 200 200 200 200 404 302 302 302 302"),
     ("GET", "/predictions", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
     ("GET", "/predictions/{prediction}", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("GET", "/predictions/export", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("POST", "/predictions/{prediction}", TRUTH, "302 404 404 404 404 302 302 404 302 302 302 302"),
     ("GET", "/models/shared-with-me", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
     ("GET", "/models/acme/churn/share", None, "302 404 403 403 403 200 200 404 302 302 302 302"),
     ("POST", "/models/acme/churn/share/{share}", PERMISSION, "302 404 302 404 404 302 302 404 302 302 302 302"),
