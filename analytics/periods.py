@@ -16,6 +16,8 @@ from common.errors import Fault, Invalid
 QUARTER: Final = timedelta(minutes=15)
 DEFAULT_DAYS: Final = 30
 MOST_DAYS: Final = 400
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 MOST_POINTS: Final = 2000
 OFFSET: Final = re.compile(r"([+-])([01]\d):([0-5]\d)")
 
@@ -89,6 +91,8 @@ def parse_period(given: Mapping[str, str]) -> Period:
     zone = _zone(given.get("tz") or "UTC")
     resolution = _resolution(given.get("resolution") or Resolution.DAY)
     since, until = _ends(given, zone)
+    if since < EARLIEST or until > LATEST:
+        _refuse("from" if since < EARLIEST else "to", "A period lies between 1970 and 2200.")
     if until <= since:
         _refuse("from" if "from" in given else "to", "The period ends before it begins.")
     if until - since > timedelta(days=MOST_DAYS + 1):
@@ -150,6 +154,8 @@ def _zone(name: str) -> tzinfo:
     found = OFFSET.fullmatch(name)
     if found is not None:
         offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
+        if offset % QUARTER:
+            _refuse("tz", "An offset is whole quarters of an hour, such as +05:45.")
         return timezone(-offset if found[1] == "-" else offset)
     if name not in available_timezones():
         _refuse("tz", f"There is no time zone {name[:50]!r}: write Europe/Paris, UTC or +05:45.")

@@ -16,6 +16,7 @@ import msgspec
 from django.db import connection
 
 from common import clock
+from common.ids import least_id
 from inference.models import Prediction
 from inference.rollups import Sums
 
@@ -214,11 +215,14 @@ def platform_series(
     return _points(query, values | {"since": since, "until": until})
 
 
-def recent_errors(versions: Collection[UUID], *, limit: int) -> list[Prediction]:
-    """The latest failed calls of these versions. One query for each, by an index of failures."""
+def recent_errors(
+    versions: Collection[UUID], since: datetime, until: datetime, *, limit: int
+) -> list[Prediction]:
+    """The period's latest failed calls. One query for each version, by an index of failures."""
     found: list[Prediction] = []
+    within = {"id__gte": least_id(since), "id__lt": least_id(until)}
     for version in versions:
-        rows = Prediction.objects.filter(version_id=version, status__gte=400)
+        rows = Prediction.objects.filter(version_id=version, status__gte=400, **within)
         found += rows.order_by("-id").defer("inputs", "outputs")[:limit]
     return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from common.errors import DomainError
+from common.api.problems import as_domain_error
 from common.ids import uuid_text
 from common.runtime import Outputs
 from inference.journal.record import Door, Kind
@@ -64,9 +64,8 @@ def note_failure(
     facts: bytes, id_: bytes, door: Door, error: Exception, took_ns: int, request_id: str
 ) -> None:
     """Note a call that reached a version and got no answer."""
-    status, code = 500, "internal_error"
-    if isinstance(error, DomainError):
-        status, code = error.status, error.code
+    known = as_domain_error(error)
+    status, code = (known.status, known.code) if known else (500, "internal_error")
     journal().append(
         facts, id_, door, status, code, 0, 0, took_ns, False, request_id, "", Kind.NONE, b"", b""
     )

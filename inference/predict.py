@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 
 from accounts.actors import Actor
+from common.api.problems import as_domain_error
 from common.context import request_id
-from common.errors import DomainError
 from common.ids import uuid7
 from common.runtime import Outputs
 from common.spent import predicting
@@ -76,8 +76,9 @@ def predict(ref: ModelRef | str, body: Callable[[], Any], *, actor: Actor, door:
             ran = served.run(batch)
     except Exception as error:
         note_failure(facts, id_.bytes, door, error, time.perf_counter_ns() - start, request_id())
-        if isinstance(error, DomainError):
-            count_failure(door.name.lower(), error, began)
+        known = as_domain_error(error)
+        if known is not None:
+            count_failure(door.name.lower(), known, began)
         raise
     prediction = _prediction(served, ran, id_, correlation_id)
     journal().append(

@@ -21,7 +21,7 @@ from webhooks.models import Webhook
 from webhooks.services import Job, Lane, Outcome, Result
 from webhooks.services.claims import LANE_S
 from webhooks.services.results import GONE
-from webhooks.services.webhooks import host_of, own_servers
+from webhooks.services.webhooks import own_servers
 
 logger = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ def attempt(line: Line, webhook: Webhook, job: Job) -> Result:
     headers: dict[str, str] = {}
     try:
         headers = _headers(webhook, job, at)
-        with outgoing("POST", host_of(webhook)):
+        with outgoing("POST", webhook.host):
             answer = line.post(
                 webhook.url, headers=headers, body=job.body, timeout=webhook.timeout_s
             )

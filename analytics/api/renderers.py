@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from rest_framework.renderers import BaseRenderer
@@ -14,6 +14,14 @@ from common.csv_text import cell
 from common.errors import Fault, Invalid
 
 SUMMARY: Final = "summary"
+COUNTS: Final = frozenset({"labels", "errors", "users"})
+CONFUSION: Final = "confusion"
+# Lists of rows that may have none.
+EMPTY_TABLES: Final = frozenset(
+    {"daily", "models", "versions", "recent_errors", "hours", "weekdays"}
+)
+WHOSE: Final = ("model", "version")
+Table = list[dict[str, Any]]
 
 
 class CSVRenderer(BaseRenderer):
@@ -35,21 +43,20 @@ class CSVRenderer(BaseRenderer):
         return JSONRenderer().render(data, accepted_media_type, renderer_context)
 
 
-def parts(data: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The tables of an answer: each list of it, and all that stands alone as `summary`."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    single: dict[str, Any] = {}
-    for name, value in data.items():
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            found[name] = [_flat(row) if isinstance(row, Mapping) else {name: row} for row in value]
-        elif isinstance(value, Mapping) and name in {"labels", "errors", "users"}:
-            found[name] = [{"name": key, "count": count} for key, count in value.items()]
-        else:
-            single |= _flat({name: value})
-    return {**found, SUMMARY: [single]}
+def parts(data: Mapping[str, Any]) -> dict[str, Table]:
+    """The tables of an answer: each list and count of it, and all that stands alone as `summary`.
+
+    What lies deeper has a dotted name, `confidence.histogram`. Of several models, each of a
+    model's tables is one table of all of them, with the model in front.
+    """
+    tables: dict[str, Table] = {}
+    single = _walk(data, "", tables)
+    if single:
+        tables[SUMMARY] = [single]
+    return tables
 
 
-def table(tables: Mapping[str, list[dict[str, Any]]], part: str) -> str:
+def table(tables: Mapping[str, Table], part: str) -> str:
     """One of the tables as CSV. Raises Invalid, naming the parts there are."""
     chosen = part or next(iter(tables))
     if chosen not in tables:
@@ -57,21 +64,49 @@ def table(tables: Mapping[str, list[dict[str, Any]]], part: str) -> str:
         raise Invalid(message, errors=[Fault("?part", message, "invalid_choice")])
     out = io.StringIO()
     rows = tables[chosen]
-    writer = csv.DictWriter(out, list(rows[0]) if rows else [chosen], lineterminator="\r\n")
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    if not rows and chosen.rpartition(".")[2] in COUNTS:
+        columns = ["name", "count"]
+    writer = csv.DictWriter(out, columns or [chosen], lineterminator="\r\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: cell(value) for name, value in row.items()})
     return out.getvalue()
 
 
-def _flat(row: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """A row without rows in it: `latency_ms` of `mean` becomes `latency_ms.mean`."""
-    found: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{before}{name}.")
+def _walk(data: Mapping[str, Any], before: str, tables: dict[str, Table]) -> dict[str, Any]:
+    """Put what is a table among the tables; what is left, `latency_ms` of `mean` as one name."""
+    single: dict[str, Any] = {}
+    for name, value in data.items():
+        place = before + name
+        if isinstance(value, Mapping) and name in COUNTS:
+            tables[place] = [{"name": key, "count": count} for key, count in value.items()]
+        elif isinstance(value, Mapping) and name == CONFUSION:
+            tables[place] = [
+                {"truth": truth, "answer": answer, "count": count}
+                for truth, answers in value.items()
+                for answer, count in answers.items()
+            ]
+        elif isinstance(value, Mapping):
+            single |= _walk(value, f"{place}.", tables)
+        elif isinstance(value, list) and any(isinstance(row, Mapping) for row in value):
+            _gather(place, value, tables)
+        elif isinstance(value, list) and place in EMPTY_TABLES:
+            tables[place] = []
         elif isinstance(value, list):
-            found[before + name] = " ".join(map(str, value))
+            single[place] = " ".join(map(str, value))
         else:
-            found[before + name] = value
-    return found
+            single[place] = value
+    return single
+
+
+def _gather(place: str, rows: list[Mapping[str, Any]], tables: dict[str, Table]) -> None:
+    """A list of rows as a table; the rows' own tables as tables of them all."""
+    own = tables.setdefault(place, [])
+    for row in rows:
+        inner: dict[str, Table] = {}
+        single = _walk(row, "", inner)
+        own.append(single)
+        whose = {name: single[name] for name in WHOSE if name in single}
+        for name, found in inner.items():
+            tables.setdefault(name, []).extend(whose | one for one in found)

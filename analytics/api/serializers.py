@@ -192,7 +192,7 @@ class PreferenceInput(Input):
     )
 
 
-class PreferenceOutput(Output):
+class CountingOutput(Output):
     counted = serializers.BooleanField(help_text="Whether one is counted.")
 
 

@@ -13,12 +13,12 @@ from analytics import selectors, services
 from analytics.api.renderers import CSVRenderer, parts, table
 from analytics.api.serializers import (
     ComparisonOutput,
+    CountingOutput,
     DashboardFiguresOutput,
     ModelFiguresOutput,
     PersonFiguresOutput,
     PlatformFiguresOutput,
     PreferenceInput,
-    PreferenceOutput,
     StatisticsOutput,
 )
 from analytics.periods import MOST_DAYS, Period, Resolution, parse_period
@@ -131,7 +131,7 @@ class OwnStatisticsView(FiguresView):
 
     @extend_schema(
         request=PreferenceInput,
-        responses=PreferenceOutput,
+        responses=CountingOutput,
         operation_id="users_me_statistics_update",
     )
     def patch(self, request: Request) -> Response:
@@ -139,7 +139,7 @@ class OwnStatisticsView(FiguresView):
         form = PreferenceInput(data=request.data)
         form.is_valid(raise_exception=True)
         services.set_counted(actor=actor(request), **form.validated_data)
-        return Response(PreferenceOutput(form.validated_data).data)
+        return Response(CountingOutput(form.validated_data).data)
 
 
 class OwnPredictionsView(FiguresView):

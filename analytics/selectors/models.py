@@ -109,7 +109,10 @@ def model_figures(actor: Actor, ref: str, period: Period) -> ModelFigures:
             )
             for id_, one in sorted(each.items(), key=lambda item: -numbers[item[0]])
         ],
-        recent_errors=_named(figures.recent_errors(list(each), limit=MOST_ERRORS), numbers),
+        recent_errors=_named(
+            figures.recent_errors(list(each), period.since, period.until, limit=MOST_ERRORS),
+            numbers,
+        ),
         quality=Quality.sum(quality.values()),
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ from common import clock
 from common.errors import DomainError, Fault
 from common.events import publish
 from registry.models import Model
+from registry.refs import parse_ref
 from registry.selectors import get_model
 
 logger = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ def create_report(
         check_operator(actor)
     if Report.objects.filter(user=actor.user).count() >= MOST_REPORTS:
         raise BadReport(f"A person has at most {MOST_REPORTS} reports.")
-    subject: Model | None = get_model(actor, model) if model else None
+    subject = _subject(actor, model) if model else None
     report = Report(user=actor.user, about=about, every=every, tz=tz, model=subject)
     document(report, actor, _period(report, clock.now()))  # refuses what would be refused later
     report.due_at = _next(report, clock.now())
@@ -161,3 +162,11 @@ def _next(report: Report, now: datetime) -> datetime:
         )
         if begins:
             return datetime(day.year, day.month, day.day, HOUR, tzinfo=zone)
+
+
+def _subject(actor: Actor, ref: str) -> Model:
+    parsed = parse_ref(ref)
+    if parsed.number is not None or parsed.alias:
+        message = "A report is about a model with all of its versions; it lists each of them."
+        raise BadReport(message, errors=[Fault("/model", message, "whole_model")])
+    return get_model(actor, parsed)

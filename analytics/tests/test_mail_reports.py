@@ -142,6 +142,9 @@ def test_what_can_not_be_mailed_is_refused(
         create(about="model")
     with pytest.raises(BadReport):
         create(model="churn")
+    for ref in ("churn/versions/1", "churn@champion"):
+        with pytest.raises(BadReport, match="all of its versions"):
+            create(about="model", model=ref)
     with pytest.raises(OperatorsOnly):
         create(about="platform")
     settings.EMAIL_CONFIGURED = False

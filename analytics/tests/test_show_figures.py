@@ -299,6 +299,56 @@ def test_a_part_that_is_none_is_named(client: APIClient, version: ModelVersion) 
     assert "labels" in response.json()["detail"]
 
 
+def rows_of(response: Any) -> list[dict[str, str]]:
+    assert response.status_code == 200
+    return list(csv.DictReader(io.StringIO(response.content.decode())))
+
+
+def test_a_comparison_is_had_as_csv(
+    client: APIClient, alice: User, version: ModelVersion, count: Count
+) -> None:
+    """Models that answered different labels; a label that a spreadsheet would run is a text."""
+    other = make_version(make_model(alice, "rain"))
+    count(version, alice, NOON, labels=["yes"])
+    count(other, alice, NOON, labels=["=cmd"])
+    count(other, alice, NOON, labels=[], status=400, code="invalid_input")
+    asked = {"refs": "churn,rain", "format": "csv"}
+    models = rows_of(client.get(f"{ROUTE}/models/compare", asked))
+    assert [(row["model"], row["total"]) for row in models] == [
+        ("alice/churn", "1"), ("alice/rain", "2"),
+    ]  # fmt: skip
+    labels = rows_of(client.get(f"{ROUTE}/models/compare", asked | {"part": "labels"}))
+    assert [(row["model"], row["name"], row["count"]) for row in labels] == [
+        ("alice/churn", "yes", "1"), ("alice/rain", "'=cmd", "1"),
+    ]  # fmt: skip
+    daily = rows_of(client.get(f"{ROUTE}/models/compare", asked | {"part": "daily"}))
+    assert len(daily) == 60
+
+
+def test_what_lies_deeper_is_a_table_of_its_own(
+    client: APIClient, alice: User, version: ModelVersion, count: Count
+) -> None:
+    count(version, alice, NOON)
+    asked = {"format": "csv", "part": "confidence.histogram"}
+    assert len(rows_of(client.get(f"{ROUTE}/models/churn", asked))) == 20
+    (summary,) = rows_of(client.get(f"{ROUTE}/models/churn", asked | {"part": "summary"}))
+    assert not [value for value in summary.values() if "{" in value]
+    empty = client.get(f"{ROUTE}/models/churn", asked | {"part": "errors"})
+    assert empty.content == b"name,count\r\n"
+    mine = client.get("/api/v1/users/me/statistics", {"format": "csv", "part": "predictions.daily"})
+    assert len(rows_of(mine)) == 30
+
+
+def test_the_latest_failures_are_the_periods(
+    client: APIClient, alice: User, version: ModelVersion, count: Count
+) -> None:
+    count(version, alice, NOON, NOON - 3 * DAY, status=400, code="invalid_input", labels=[])
+    make_prediction(version, alice, status=400, created_at=NOON)
+    before = make_prediction(version, alice, status=400, created_at=NOON - 3 * DAY)
+    found = get(client, "models/churn", **{"from": "2026-02-25", "to": "2026-02-27"})
+    assert [row["id"] for row in found["recent_errors"]] == [str(before.id)]
+
+
 def test_figures_take_few_queries(
     client: APIClient,
     alice: User,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from sklearn.semi_supervised import LabelSpreading
 from accounts.models import User
 from inference import engine as engine_module
 from inference.engine import engine
+from inference.journal.writer import journal
+from inference.models import Prediction
+from inference.store import store
 from inference.tests.conftest import GoLive
 from registry.models import ModelVersion, Runtime, State, Status
 from registry.tests.factories import make_model, make_version
@@ -190,6 +194,18 @@ def test_a_wrong_body_is_a_clear_problem(
     assert response.status_code == status
     assert response["Content-Type"] == "application/problem+json"
     assert response.json()["detail"]
+
+
+def test_what_is_refused_is_in_the_log_as_what_it_was(
+    client: APIClient, alice: User, journal_root: Path
+) -> None:
+    """Another content type is the caller's fault, and no error of ours in any figure."""
+    make_version(make_model(alice))
+    client.generic("POST", PREDICT, b"{}", content_type="text/plain")  # type: ignore[arg-type]
+    path, size = journal().present
+    store(path.name, 0, path.read_bytes()[:size])
+    row = Prediction.objects.get()
+    assert (row.status, row.code) == (415, "unsupported_media_type")
 
 
 def test_a_lost_artifact_is_a_503_and_no_traceback(client: APIClient, alice: User) -> None:

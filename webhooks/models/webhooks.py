@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
@@ -126,7 +127,12 @@ class Webhook(Record):
         ]
 
     def __str__(self) -> str:
-        return self.url
+        return self.host
+
+    @property
+    def host(self) -> str:
+        """What events, lists and operators see of the URL: its path may be a secret."""
+        return urlsplit(self.url).hostname or ""
 
 
 class Channel(models.Model):

@@ -20,7 +20,7 @@ from webhooks.errors import BadReplay, WebhookNotActive
 from webhooks.events import WebhookReplayed
 from webhooks.models import Delivery, DeliveryState, Status, Webhook
 from webhooks.services.fan_out import address_message, make_due, message_of
-from webhooks.services.webhooks import check_manages, host_of
+from webhooks.services.webhooks import check_manages
 
 MOST_REPLAYED: Final = 10_000
 A_SECOND: Final = 10  # replayed deliveries become due no faster
@@ -105,13 +105,16 @@ def _known(webhook: Webhook, since: datetime, until: datetime) -> QuerySet[Deliv
 
 
 def _missed(webhook: Webhook, since: datetime, until: datetime) -> QuerySet[EventRecord]:
-    """The events the webhook would have heard of and did not."""
+    """The events since there is the webhook that it would have heard of and did not."""
     rows = EventRecord.objects.filter(
         organization_id=webhook.organization_id,
-        id__gte=least_id(since),
+        id__gte=least_id(max(since, webhook.created_at)),
         id__lt=least_id(until),
         dispatched_at__isnull=False,
     ).order_by("id")
+    # Nor would it have heard of itself; see `fan_out`.
+    own = Q(payload__has_key="webhook_id", payload__webhook_id=str(webhook.id))
+    rows = rows.exclude(own)
     names = _told_names() if ALL in webhook.events else webhook.events
     rows = rows.filter(type__in=names)
     if webhook.model_id is not None:
@@ -147,7 +150,7 @@ def _again(webhook: Webhook, message_ids: list[UUID], states: list[str]) -> int:
 
 def _publish(webhook: Webhook, actor: Actor, count: int) -> None:
     publish(
-        WebhookReplayed(webhook_id=webhook.id, host=host_of(webhook), count=count),
+        WebhookReplayed(webhook_id=webhook.id, host=webhook.host, count=count),
         actor_id=actor.id,
         organization_id=webhook.organization_id,
     )

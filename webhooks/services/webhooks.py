@@ -24,7 +24,7 @@ from common.outbound import AddressRefused, check_target, checked_url
 from registry.models import Model
 from registry.selectors import get_model
 from webhooks import signing
-from webhooks.catalogue import ALL, TEST, chosen_types
+from webhooks.catalogue import ALL, TEST, about_models, chosen_types
 from webhooks.errors import (
     BadWebhook,
     TooManyWebhooks,
@@ -104,7 +104,7 @@ def create_webhook(
         **{name: value for name, value in policy.items() if name in PLAIN},
     )
     Channel.objects.create(webhook=row)
-    _publish(WebhookCreated(webhook_id=row.id, host=host_of(row), events=wanted), row, actor)
+    _publish(WebhookCreated(webhook_id=row.id, host=row.host, events=wanted), row, actor)
     return NewWebhook(row, signing.shown(secret))
 
 
@@ -129,7 +129,7 @@ def update_webhook(webhook: Webhook, changes: Mapping[str, Any], *, actor: Actor
         setattr(row, name, fields[name])
     if changed:
         row.touch(*changed)
-        _publish(WebhookUpdated(webhook_id=row.id, host=host_of(row), changed=changed), row, actor)
+        _publish(WebhookUpdated(webhook_id=row.id, host=row.host, changed=changed), row, actor)
     if "status" in changed and row.status == Status.ACTIVE:
         _begin_anew(row.id)
     return row
@@ -142,7 +142,7 @@ def delete_webhook(webhook: Webhook, *, actor: Actor) -> None:
     webhook.deleted_at = clock.now()
     webhook.touch("deleted_at")
     _cancel_waiting(webhook.id)
-    _publish(WebhookDeleted(webhook_id=webhook.id, host=host_of(webhook)), webhook, actor)
+    _publish(WebhookDeleted(webhook_id=webhook.id, host=webhook.host), webhook, actor)
 
 
 @transaction.atomic
@@ -155,7 +155,7 @@ def rotate_secret(webhook: Webhook, *, actor: Actor, overlap: timedelta = OVERLA
     row.previous_until = clock.now() + overlap if overlap else None
     row.signing_secret = signing.sealed(secret)
     row.touch("signing_secret", "previous_secret", "previous_until")
-    _publish(WebhookSecretRotated(webhook_id=row.id, host=host_of(row)), row, actor)
+    _publish(WebhookSecretRotated(webhook_id=row.id, host=row.host), row, actor)
     return NewWebhook(row, signing.shown(secret))
 
 
@@ -194,7 +194,7 @@ def disable_webhook(webhook: Webhook, *, reason: str) -> None:
     publish(
         WebhookDisabled(
             webhook_id=webhook.id,
-            host=host_of(webhook),
+            host=webhook.host,
             reason=reason,
             user_id=webhook.created_by_id,
         ),
@@ -206,11 +206,6 @@ def check_manages(actor: Actor, webhook: Webhook) -> None:
     """Raise WebhookDenied where the actor may look, and no more."""
     if not can_manage(actor, webhook):
         raise WebhookDenied("Members manage webhooks that tell of models, admins all of them.")
-
-
-def host_of(webhook: Webhook) -> str:
-    """What events and lists show of a URL; its path may be a secret."""
-    return urlsplit(webhook.url).hostname or ""
 
 
 def own_servers() -> frozenset[tuple[str, int]]:
@@ -265,6 +260,11 @@ def _check_rights(
     if actor.model_refs and model is None:
         message = "This key is for some models alone: name one of them."
         raise BadWebhook(message, errors=[Fault("/model", message, "model_required")])
+    if model is not None and not any(name == ALL or about_models(name) for name in events):
+        message = "None of these events is about a model: leave the model out."
+        raise BadWebhook(
+            message, code="not_about_models", errors=[Fault("/events", message, "not_about_models")]
+        )
     if not can_hear(actor, home.id, events):
         raise WebhookDenied("Members may hear of models here; owners and admins of everything.")
 

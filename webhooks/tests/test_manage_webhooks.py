@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
@@ -18,6 +19,7 @@ from common.crypto import SealBrokenError, seal, unseal
 from common.outbound import parse_policy
 from common.tests.receiver import Receiver, always
 from registry.models import Model
+from registry.tests.factories import make_model
 from webhooks import services, signing
 from webhooks.models import Delivery, Webhook
 
@@ -160,6 +162,8 @@ def test_pausing_resuming_and_deleting(
 def test_a_replay_brings_what_was_missed_and_what_failed(
     client: APIClient, actor: Actor, receiver: Receiver, deliver: Deliver
 ) -> None:
+    create_team(actor=actor, name="Before there was a webhook")
+    deliver()
     made = make(client, receiver, max_attempts=1)
     address = f"{ROUTE}/{made['id']}"
     since = clock.now() - timedelta(minutes=1)
@@ -180,8 +184,9 @@ def test_a_replay_brings_what_was_missed_and_what_failed(
     assert len(ids) == 4
     assert ids[1] in ids[2:]  # the failed one, under its id
     assert len(set(ids)) == 3
-    again = client.post(f"{address}/replay", {**replay, "failed_only": False})
-    assert again.json() == {"count": 3}
+    everything = {"since": "0001-01-01T00:00:00Z", "failed_only": False}
+    again = client.post(f"{address}/replay", everything)
+    assert again.json() == {"count": 3}  # and nothing from before there was the webhook
 
 
 def test_replayed_deliveries_become_due_ten_a_second(
@@ -249,6 +254,28 @@ def test_members_hear_of_models_and_admins_of_everything(
     assert member.post(f"{ROUTE}/{people['id']}/rotate-secret").status_code == 404
     Membership.objects.filter(user=bob, organization=home).update(role="viewer")
     assert client_for(bob).get(ROUTE).json()["count"] == 0
+
+
+def test_a_model_without_an_event_about_it_is_refused(
+    client: APIClient, alice: User, receiver: Receiver
+) -> None:
+    make_model(alice, "churn")
+    given = {"url": receiver.url, "model": "churn", "events": ["team.created"]}
+    assert fault(client.post(ROUTE, given)) == (400, "not_about_models", "/events")
+    assert client.post(ROUTE, {**given, "events": ["*"]}).status_code == 201
+
+
+def test_operators_see_no_more_of_a_url_than_its_host(
+    client: APIClient, olga: User, receiver: Receiver
+) -> None:
+    made = make(client, receiver, url=f"{receiver.url}?token=canary")
+    console = Client()
+    console.force_login(olga)
+    for path in ("", f"{made['id']}/change/"):
+        page = console.get(f"/admin/webhooks/webhook/{path}", follow=True)
+        assert page.status_code == 200
+        assert "127.0.0.1" in page.content.decode()
+        assert "canary" not in page.content.decode()
 
 
 def test_a_webhook_of_one_model_hears_of_that_alone(

@@ -15,7 +15,7 @@ MOST_SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Rebuild the roll-ups from the predictions that are kept, day by day (UTC). With --check, "
+        "Rebuild the roll-ups from the predictions that are kept, a quarter of an hour at a time. With --check, "
         "compare them and change nothing; the exit code is 1 where they differ. Predictions are "
         "answered meanwhile."
     )
@@ -42,6 +42,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The log is kept from {first:%Y-%m-%d} on; what is older can't be counted."
             )
+        if until and until > clock.now().date():
+            raise CommandError("--to lies in the future.")
         end = _midnight(until) + timedelta(days=1) if until else clock.now()
         if end <= start:
             raise CommandError("--to must not lie before --from.")
