@@ -181,6 +181,8 @@ ENTRIES: dict[str, Entry] = {
     ),
     "model_version.updated": Entry(done="changed {name}, version {number}: {changed}"),
     "model.updated": Entry(done="changed {name}: {changed}"),
+    "model_version.pinned": Entry(done="keeps {name}, version {number}, loaded"),
+    "model_version.unpinned": Entry(done="keeps {name}, version {number}, loaded no more"),
     "model.alias_moved": Entry(done="moved {name}@{alias} to version {number}"),
     "model.alias_removed": Entry(done="removed {name}@{alias}"),
     "model.shared": Entry(

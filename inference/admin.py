@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from common.admin import ReadOnlyAdmin
-from inference.models import Feedback, Prediction, QualityRollUp, RollUp
+from inference.models import Feedback, Pin, Prediction, QualityRollUp, RollUp
 
 
 @admin.register(Prediction)
@@ -41,3 +41,9 @@ class QualityRollUpAdmin(ReadOnlyAdmin):
     list_display = ("day", "version", "user", "labelled", "correct", "measured")
     list_select_related = ("version__model", "user")
     date_hierarchy = "day"
+
+
+@admin.register(Pin)
+class PinAdmin(ReadOnlyAdmin):
+    list_display = ("version", "pinned_by", "created_at")
+    list_select_related = ("version__model", "pinned_by")

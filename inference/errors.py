@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.errors import Denied, Invalid, NotFound, Unavailable
+from common.errors import Conflict, Denied, Invalid, NotFound, Unavailable
 
 
 class ModelUnavailable(Unavailable):
@@ -29,6 +29,16 @@ class FeedbackDenied(Denied):
 
 class BadFeedback(Invalid):
     default_code = "bad_feedback"
+
+
+class PinDenied(Denied):
+    """What stays loaded takes memory from all others: that is for who may edit the model."""
+
+    default_code = "pin_denied"
+
+
+class TooManyPins(Conflict):
+    default_code = "too_many_pins"
 
 
 def busy() -> ModelUnavailable:

@@ -16,6 +16,11 @@ urlpatterns = [
     path("v2/models/stats", v2_views.AllStatsView.as_view()),
     path("v2/repository/index", v2_views.IndexView.as_view()),
     re_path(rf"^v2/models/(?P<ref>{REF_PATTERN})$", v2_views.ModelView.as_view()),
+    re_path(rf"^v2/repository/models/(?P<ref>{REF_PATTERN})/load$", v2_views.LoadView.as_view()),
+    re_path(
+        rf"^v2/repository/models/(?P<ref>{REF_PATTERN})/unload$", v2_views.UnloadView.as_view()
+    ),
+    re_path(rf"^v2/models/(?P<ref>{REF_PATTERN})/config$", v2_views.ConfigView.as_view()),
     re_path(rf"^v2/models/(?P<ref>{REF_PATTERN})/ready$", v2_views.ModelReadyView.as_view()),
     re_path(rf"^v2/models/(?P<ref>{REF_PATTERN})/stats$", v2_views.StatsView.as_view()),
     re_path(rf"^v2/models/(?P<ref>{REF_PATTERN})/infer$", v2_views.InferView.as_view()),

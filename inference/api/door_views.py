@@ -23,6 +23,17 @@ class MayAsk(BasePermission):
         return True
 
 
+class MayWrite(BasePermission):
+    """Who may change models: the view's scope and no other."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.auth, Actor):
+            return False
+        if view.scope not in request.auth.scopes:
+            raise InsufficientScope(view.scope)
+        return True
+
+
 class DoorView(APIView):
     """JSON, whatever the client says it accepts."""
 

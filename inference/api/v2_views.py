@@ -20,14 +20,15 @@ from accounts.api import actor
 from common import strict_json
 from common.api.problems import exception_handler
 from common.context import request_id
-from common.errors import DomainError
+from common.errors import DomainError, Invalid
 from common.http import health
 from common.ids import uuid7_bytes
-from inference.api.door_views import DoorView
+from inference.api.door_views import DoorView, MayWrite
 from inference.journal.record import pack_facts
 from inference.oip import metadata
 from inference.oip.answer import JSON, error_body, message_of, status_of
 from inference.oip.door import Call, infer
+from inference.services import pin_version, unpin_version
 from inference.serving import served_for
 from registry.refs import parse_ref
 from registry.selectors import get_model, list_versions, resolve_for_use, resolve_version
@@ -130,6 +131,46 @@ class IndexView(V2View):
         asked = strict_json.loads(body) if body else {}
         ready_only = isinstance(asked, dict) and asked.get("ready") is True
         return Response(metadata.repository_index(actor(request), ready_only=ready_only))
+
+
+class ConfigView(V2View):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_model_config")
+    def get(self, request: Request, ref: str) -> Response:
+        """A model's configuration, in Triton's shape."""
+        return Response(metadata.model_config(resolve_version(actor(request), ref)))
+
+
+class LoadView(V2View):
+    scope = "models:write"
+    permission_classes = (MayWrite,)
+
+    @extend_schema(request=OpenApiTypes.OBJECT, responses={200: None}, operation_id="v2_model_load")
+    def post(self, request: Request, ref: str) -> HttpResponse:
+        """Load a version in every web process and keep it loaded.
+
+        It needs no loading to answer: this spares the first call its few milliseconds.
+        """
+        body = request._request.body
+        asked = strict_json.loads(body) if body else {}
+        if isinstance(asked, dict) and asked.get("parameters"):
+            raise Invalid("A model is what was uploaded: a load takes no parameters here.")
+        who = actor(request)
+        pin_version(resolve_version(who, ref), actor=who)
+        return HttpResponse(content_type=JSON)
+
+
+class UnloadView(V2View):
+    scope = "models:write"
+    permission_classes = (MayWrite,)
+
+    @extend_schema(
+        request=OpenApiTypes.OBJECT, responses={200: None}, operation_id="v2_model_unload"
+    )
+    def post(self, request: Request, ref: str) -> HttpResponse:
+        """Keep a version loaded no more. It still answers, loaded when it is asked."""
+        who = actor(request)
+        unpin_version(resolve_version(who, ref), actor=who)
+        return HttpResponse(content_type=JSON)
 
 
 class InferView(V2View):

@@ -28,6 +28,8 @@ from accounts.guards import guard
 from common import clock
 from common.heard import Follower
 from common.limits import lease, limiter
+from inference.engine import engine
+from inference.events import ModelVersionPinned, ModelVersionUnpinned
 from inference.journal.record import pack_facts
 from inference.serving import Served, served_for
 from inference.warming import Warmer
@@ -52,6 +54,7 @@ HEARD_TYPES = (
     "model.updated", "model.shared", "model.share_changed", "model.unshared",
     "model_version.received", "model_version.ready", "model_version.rejected",
     "model_version.updated", "model.alias_moved", "model.alias_removed",
+    "model_version.pinned", "model_version.unpinned",
     "limits.changed", "ip_rules.changed",
 )  # fmt: skip
 
@@ -117,8 +120,9 @@ class Callers:
         self._warmer = Warmer()
 
     def start(self) -> None:
-        """Follow what happens; before that nothing is remembered."""
+        """Follow what happens; before that nothing is remembered. Load what is pinned."""
         self._warmer.start()
+        self._warmer.pin_all()
         self.follower.start()
 
     def stop(self) -> None:
@@ -203,7 +207,11 @@ class Callers:
         Until then they are answered by the version from before, and nobody waits for a model that
         is being loaded.
         """
-        if type_ == ModelAliasMoved.type:
+        if type_ == ModelVersionPinned.type:
+            self._warmer.pin(UUID(payload["version_id"]))
+        elif type_ == ModelVersionUnpinned.type:
+            engine().unpin(UUID(payload["version_id"]))
+        elif type_ == ModelAliasMoved.type:
             forget = partial(self._forget, type_, payload)
             self._warmer.load(UUID(payload["version_id"]), then=forget)
         else:

@@ -1,8 +1,9 @@
-"""Predictions as kept, their sums, and what turned out to be true."""
+"""Predictions as kept, their sums, what turned out to be true, and what stays loaded."""
 
 from __future__ import annotations
 
 from inference.models.feedback import Feedback, QualityRollUp
+from inference.models.pins import Pin
 from inference.models.predictions import (
     DayRollUp,
     DoorName,
@@ -20,6 +21,7 @@ __all__ = [
     "Feedback",
     "Figures",
     "JournalBatch",
+    "Pin",
     "Prediction",
     "PredictionQuerySet",
     "QualityRollUp",

@@ -7,6 +7,7 @@ from typing import Any
 
 from accounts.actors import Actor
 from inference import rollups
+from inference.decode import MAX_ROWS
 from inference.rollups import Totals
 from registry.models import Model, ModelVersion, Runtime
 from registry.selectors import list_models, list_versions
@@ -38,6 +39,29 @@ def platform(version: ModelVersion) -> str:
     """`<project>_<format>` of the file that was uploaded; informational."""
     framework = version.framework or ("onnx" if version.runtime == Runtime.ONNX else "sklearn")
     return f"{framework}_{version.format or 'model'}"
+
+
+def model_config(version: ModelVersion) -> dict[str, Any]:
+    """Triton's configuration, as far as it is ours: names, types, shapes without the batch."""
+    signature = version.signature or {}
+    return {
+        "name": version.model.name,
+        "platform": platform(version),
+        "backend": str(version.runtime),
+        "version_policy": {"specific": {"versions": [version.number]}},
+        "max_batch_size": MAX_ROWS,
+        "input": [_configured(put) for put in signature["inputs"]],
+        "output": [_configured(output) for output in signature["outputs"]],
+    }
+
+
+def _configured(described: dict[str, Any]) -> dict[str, Any]:
+    datatype = described["datatype"]
+    return {
+        "name": described["name"],
+        "data_type": "TYPE_STRING" if datatype == "BYTES" else f"TYPE_{datatype}",
+        "dims": described["shape"][1:],
+    }
 
 
 def _tensor(described: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,9 @@ MOST_SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Rebuild the roll-ups from the predictions that are kept, a quarter of an hour at a time. With --check, "
-        "compare them and change nothing; the exit code is 1 where they differ. Predictions are "
-        "answered meanwhile."
+        "Rebuild the roll-ups from the predictions that are kept, a quarter of an hour at a time. "
+        "With --check, compare them and change nothing; the exit code is 1 where they differ. "
+        "Predictions are answered meanwhile."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""Every write that people and programs ask for: what turned out to be true."""
+"""What turned out to be true."""
 
 from __future__ import annotations
 
