@@ -85,8 +85,8 @@ for plugin in (BasicAuth("anybody", key), Bearer()):
     with http.InferenceServerClient(address) as other:
         other.register_plugin(plugin)
         found.append(other.infer(model, [tensor(True)]).as_numpy("predict").tolist())
-client.close()
 assert client.get_model_config(model, headers=headers)["input"][0]["data_type"] == "TYPE_FP64"
 client.load_model(model, headers=headers)
 client.unload_model(model, headers=headers)
+client.close()
 print(json.dumps(found, default=bytes.decode))
