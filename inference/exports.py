@@ -22,7 +22,8 @@ AT_ONCE: Final = 2  # of one process: each holds a thread for as long as it take
 FORMATS: Final = ("csv", "json")
 COLUMNS: Final = (
     "id", "model", "version", "created_at", "door", "status", "code", "rows", "inference_ms",
-    "duration_ms", "cache_hit", "request_id", "correlation_id", "inputs", "outputs",
+    "duration_ms", "cache_hit", "request_id", "correlation_id", "inputs_kept", "inputs",
+    "outputs",
 )  # fmt: skip
 _encode = msgspec.json.Encoder().encode
 _places = threading.BoundedSemaphore(AT_ONCE)

@@ -32,6 +32,20 @@ PROBLEM = {
         },
     },
 }
+# What other servers' clients read instead, by where they ask.
+MLFLOW_ERROR = {
+    "type": "object",
+    "required": ["error_code", "message"],
+    "properties": {
+        "error_code": {"type": "string", "description": "One of MLflow's codes."},
+        "message": {"type": "string", "description": "What went wrong, with the first faults."},
+    },
+}
+PROTOCOL_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": "string", "description": "What went wrong."}},
+}
 PROBLEM_ANSWERS = {
     "400": "The input is wrong; `errors` names every fault.",
     "401": "No valid credential.",
@@ -70,10 +84,24 @@ class AutoSchema(SpectacularAutoSchema):
 
 def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Postprocessing hook: every operation lists the problems it can answer with."""
-    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for path in result.get("paths", {}).values():
-        for operation in path.values():
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= {"Problem": PROBLEM, "MLflowError": MLFLOW_ERROR, "ProtocolError": PROTOCOL_ERROR}
+    for path, operations in result.get("paths", {}).items():
+        for operation in operations.values():
             for status, text in PROBLEM_ANSWERS.items():
-                operation["responses"].setdefault(status, {"description": text, "content": content})
+                answer = {"description": text, "content": _error_content(path)}
+                operation["responses"].setdefault(status, answer)
     return result
+
+
+def _error_content(path: str) -> dict[str, Any]:
+    """How an operation tells what went wrong."""
+    kinds = {"application/problem+json": "Problem"}
+    if path.endswith("/invocations") or path == "/ping":
+        # The problem is what an address gets that is none of the route's.
+        kinds["application/json"] = "MLflowError"
+    elif path.startswith(("/v1/", "/v2")):
+        kinds = {"application/json": "ProtocolError"}
+    return {
+        kind: {"schema": {"$ref": f"#/components/schemas/{name}"}} for kind, name in kinds.items()
+    }

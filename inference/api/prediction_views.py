@@ -69,7 +69,10 @@ class ExportView(APIView):
 
     @extend_schema(
         parameters=[ExportInput],
-        responses={(200, "text/csv"): bytes, (200, "application/json"): bytes},
+        responses={
+            (200, "text/csv"): bytes,
+            (200, "application/json"): PredictionDetailOutput(many=True),
+        },
         operation_id="predictions_export",
     )
     def get(self, request: Request) -> StreamingHttpResponse:
