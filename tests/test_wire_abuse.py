@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -74,6 +75,27 @@ def test_requests_in_a_row_are_answered_in_order(stack: Stack) -> None:
         said = read_all(connection)
     statuses = re.findall(rb"HTTP/1\.1 (\d+)", said)
     assert statuses == [b"200", b"400", b"200"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/models/iris/predict", "/api/v1/nothing", "/v1/x:predict"]
+)
+def test_who_is_refused_before_the_body_came_gets_the_answer(stack: Stack, path: str) -> None:
+    """Not a reset: the connection is as good for the next request as any."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer nobody\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(GOOD)}\r\n\r\n"
+    )
+    with connect(stack) as connection:
+        connection.sendall(head.encode())
+        time.sleep(0.2)
+        connection.sendall(GOOD)
+        time.sleep(0.1)
+        connection.sendall(request_to(stack, GOOD))
+        said = read_all(connection)
+    statuses = re.findall(rb"HTTP/1\.1 (\d+)", said)
+    assert statuses[0] in {b"401", b"404"}
+    assert statuses[1:] == [b"200"]
 
 
 def test_bodies_that_never_end_keep_nobody_else_waiting(stack: Stack) -> None:

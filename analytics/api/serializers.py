@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from common.api.serializers import Input, Output
+from inference.api.serializers import QualityOutput
 
 
 class PeriodOutput(Output):
@@ -59,24 +60,6 @@ class CountsOutput(Output):
     failed = serializers.IntegerField(source="counts.failed", help_text="Failed.")
     success_rate = serializers.FloatField(
         source="counts.success_rate", allow_null=True, help_text="From 0 to 1; null of no call."
-    )
-
-
-class QualityOutput(Output):
-    rows = serializers.IntegerField(help_text="Rows whose truth is known, by feedback.")
-    accuracy = serializers.FloatField(
-        allow_null=True, help_text="Share of right labels; null for numbers, or without feedback."
-    )
-    f1_macro = serializers.FloatField(
-        allow_null=True, help_text="The mean of each label's F1, unweighted."
-    )
-    rmse = serializers.FloatField(
-        allow_null=True, help_text="Root of the mean squared error, in the target's unit."
-    )
-    mae = serializers.FloatField(allow_null=True, help_text="Mean absolute error, likewise.")
-    confusion = serializers.DictField(
-        child=serializers.DictField(child=serializers.IntegerField()),
-        help_text="How often each true label was answered with which.",
     )
 
 

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from inference.api import prediction_views, scoring_views, views
+from inference.api import card_views, prediction_views, scoring_views, views
 from registry.refs import REF_PATTERN
 
 urlpatterns = [
@@ -9,6 +9,8 @@ urlpatterns = [
         rf"^models/(?P<ref>{REF_PATTERN})/invocations$", scoring_views.InvocationsView.as_view()
     ),
     path("predictions", prediction_views.PredictionListView.as_view()),
+    path("models/compare", card_views.CompareVersionsView.as_view()),
+    re_path(rf"^models/(?P<ref>{REF_PATTERN})/card$", card_views.CardView.as_view()),
     path("predictions/compare", prediction_views.CompareView.as_view()),
     path("predictions/export", prediction_views.ExportView.as_view(), name="api-export"),
     path("predictions/feedback", prediction_views.ManyFeedbackView.as_view()),

@@ -17,6 +17,7 @@ import json
 import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from http import HTTPStatus
 
 import structlog
@@ -70,6 +71,7 @@ JSON_TYPES = frozenset(
 BEARER = "bearer "
 SCOPE = "predict"
 NANOSECONDS = 1_000_000_000
+TAKEN_IN = 1024 * 1024  # bytes of a body that are read though nobody wants them
 LONGEST_LENGTH = 12  # digits of a Content-Length
 STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -131,6 +133,7 @@ class Edge:
             body = _read(environ, length)
             out = native.answer(route.served, route.facts, body, id_, request_id)
         except Exception as error:  # noqa: BLE001  the last place that can answer
+            _take_in(environ)
             return _refuse(error, start_response, request_id, now, limits)
         headers = [*ANSWER_HEADERS, ("X-Request-ID", request_id), *limits, *route.served.notices]
         start_response("200 OK", headers)
@@ -162,6 +165,7 @@ class Edge:
                 route.served, route.facts, call, id_, request_id, most=self._most_bytes
             )
         except Exception as error:  # noqa: BLE001  the last place that can answer
+            _take_in(environ)
             return _refuse_v2(error, start_response, request_id, path, now, limits)
         headers += [NOSNIFF, ("X-Request-ID", request_id), *limits, *route.served.notices]
         start_response("200 OK", headers)
@@ -198,6 +202,7 @@ class Edge:
             body = _read(environ, length)
             out, headers = door.answer(route.served, route.facts, body, id_, request_id)
         except Exception as error:  # noqa: BLE001  the last place that can answer
+            _take_in(environ)
             return _refuse_score(error, start_response, request_id, now, limits, door)
         headers += [NOSNIFF, ("X-Request-ID", request_id), *limits, *route.served.notices]
         start_response("200 OK", headers)
@@ -240,13 +245,16 @@ class Edge:
 
     def _pass_on(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            return self._django(environ, start_response)
+            answer = self._django(environ, start_response)
         except Unavailable as error:  # of the gate; Django answers its own errors
             logger.warning("gate_full", path=environ["PATH_INFO"])
             with request_context(environ.get("HTTP_X_REQUEST_ID", "")):
-                answer = answer_error(WSGIRequest(environ), error)
-            start_response(STATUS[error.status], list(answer.items()))
-            return [answer.content]
+                refused = answer_error(WSGIRequest(environ), error)
+            _take_in(environ)
+            start_response(STATUS[error.status], list(refused.items()))
+            return [refused.content]
+        _take_in(environ)
+        return answer
 
 
 def _scoring_door(path: str) -> tuple[str, re.Pattern[str], ScoringDoor] | None:
@@ -290,6 +298,18 @@ def _read(environ: Environ, length: int) -> bytes:
     if len(body) != length:
         raise Invalid("The body ended early.", code="incomplete_body")
     return body
+
+
+def _take_in(environ: Environ) -> None:
+    """Read what nobody has read of a body, before the answer leaves.
+
+    The server closes a connection on which a body is still to come, and whoever is sending it then
+    gets a reset instead of the answer. What is long is not waited for.
+    """
+    length: str = environ.get("CONTENT_LENGTH", "")
+    if length.isdecimal() and len(length) < LONGEST_LENGTH and 0 < int(length) <= TAKEN_IN:
+        with suppress(OSError):
+            environ["wsgi.input"].read()
 
 
 def _known(error: Exception, request_id: str) -> DomainError:

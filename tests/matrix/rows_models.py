@@ -50,6 +50,8 @@ ROWS: list[Row] = columns(
     ("GET", "models/acme/churn/aliases/steady/history", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
     # There is no way back: 409 says that the caller got as far as the alias.
     ("POST", "models/acme/churn/aliases/steady/rollback", {}, "401 404 403 403 409 409 409 404 403 404 401 401"),
+    ("GET", "models/acme/churn/card", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("GET", "models/compare?refs=acme/churn,acme/other", None, "401 404 404 404 404 200 200 404 200 404 401 401"),
     ("GET", "models/acme/churn/download", None, "401 404 403 200 200 200 200 404 200 404 401 401"),
     ("GET", "models/acme/churn/shares", None, "401 404 403 403 403 200 200 404 200 404 401 401"),
     ("POST", "models/acme/churn/shares", SHARE, "401 404 403 403 403 201 201 404 403 404 401 401"),
