@@ -11,10 +11,10 @@ from rest_framework.test import APIClient
 
 from accounts.actors import actor_for_user
 from accounts.models import User
-from analytics.tests.conftest import Count, count
 from common import clock
 from common.ids import uuid7
 from inference.services import Truth, give_feedback
+from inference.tests.counting import Count, count
 from inference.tests.test_browse_predictions import make_prediction
 from registry.models import Alias, ModelShare, ModelVersion, Runtime, State
 from registry.tests.factories import SIGNATURE, make_model, make_version
