@@ -530,13 +530,18 @@ def test_an_alias_moves_under_load_and_no_call_fails(
             mine.append((answer.status, answer.json.get("version", 0)))
 
     callers = [threading.Thread(target=call, args=(mine,)) for mine in answers]
+
+    def wait_until_all_get(number: int) -> None:
+        for _ in range(500):
+            if all(mine and mine[-1][1] == number for mine in answers):
+                break
+            time.sleep(0.01)
+
     for caller in callers:
         caller.start()
+    wait_until_all_get(1)
     set_alias(model, "champion", 2, actor=actor)
-    for _ in range(200):
-        if all(mine and mine[-1][1] == 2 for mine in answers):
-            break
-        time.sleep(0.01)
+    wait_until_all_get(2)
     ended.set()
     for caller in callers:
         caller.join()

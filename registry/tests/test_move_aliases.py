@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from rest_framework.test import APIClient
 
 from accounts.actors import actor_for_user
@@ -235,16 +238,28 @@ def test_two_who_set_it_at_once_make_one_alias(alice: User, model: Model) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-def test_archiving_and_naming_at_once_never_do_both(alice: User, model: Model) -> None:
+def test_archiving_waits_for_who_is_just_naming(alice: User, model: Model) -> None:
+    """The alias is set and not committed yet: who archives does not see it, and must not pass."""
     actor = actor_for_user(alice)
     version = model.versions.get(number=2)
+    named, outcome = threading.Event(), list[object]()
 
-    def act(number: int) -> None:
-        if number:
+    def archive() -> None:
+        named.wait(5)
+        try:
             services.update_version(version, {"status": "archived"}, actor=actor)
-        else:
-            services.set_alias(model, "champion", 2, actor=actor)
+        except AliasConflict as error:
+            outcome.append(error.code)
+        finally:
+            connection.close()
 
-    race(2, act)
+    archiving = threading.Thread(target=archive)
+    archiving.start()
+    with transaction.atomic():
+        services.set_alias(model, "champion", 2, actor=actor)
+        named.set()
+        time.sleep(0.3)
+    archiving.join()
     version.refresh_from_db()
-    assert (version.status == "archived") != Alias.objects.filter(version=version).exists()
+    assert outcome == ["version_has_alias"]
+    assert version.status == "active"

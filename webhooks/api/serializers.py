@@ -241,19 +241,17 @@ class DeliveryPageOutput(CursorPageOutput):
 
 class DeliveriesFilter(CursorInput):
     state = serializers.ChoiceField(
-        DeliveryState.choices, required=False, default="", help_text="Those in this state."
+        DeliveryState.choices, required=False, help_text="Those in this state."
     )
-    type = serializers.CharField(
-        required=False, default="", max_length=100, help_text="Those of this type."
-    )
+    type = serializers.CharField(required=False, max_length=100, help_text="Those of this type.")
 
     def wanted(self) -> WantedDeliveries:
         """The parameters, checked. Raises ValidationError."""
         self.is_valid(raise_exception=True)
         data = self.validated_data
         return WantedDeliveries(
-            state=data["state"],
-            type=data["type"],
+            state=data.get("state", ""),
+            type=data.get("type", ""),
             cursor=data.get("cursor"),
             limit=data["limit"],
         )
