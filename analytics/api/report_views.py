@@ -25,7 +25,11 @@ class ReportInput(Input):
         About.choices, help_text="`model`, `dashboard` for all of one's models, or `platform`."
     )
     model = serializers.CharField(
-        required=False, default="", max_length=200, help_text="Which, for a report of a model."
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=200,
+        help_text="Which, for a report of a model.",
     )
     every = serializers.ChoiceField(Every.choices, help_text="For the day, week or month before.")
     tz = serializers.CharField(

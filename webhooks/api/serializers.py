@@ -91,6 +91,7 @@ class WebhookInput(PolicyInput):
     )
     organization = serializers.CharField(
         required=False,
+        allow_blank=True,
         max_length=100,
         default="",
         help_text="Whose events, by slug or id. Default: the model's, else the caller's.",
