@@ -21,8 +21,8 @@ install-dev:
 run: install ## Start everything; Ctrl-C stops it (HOST, PORT, SLIPWAY_HOME, …: docs/configuration.md)
 	@exec $(RUN) manage.py up
 
-test: install-dev ## The tests, on PostgreSQL and Valkey of their own (ARGS=… goes to pytest)
-	$(RUN) -m pytest $(ARGS)
+test: install-dev ## The tests, two files at a time (ARGS=… goes to pytest; -n 0: one by one)
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 conformance: install-dev ## Real clients against a running Slipway
 	$(RUN) -m pytest tests/conformance $(ARGS)

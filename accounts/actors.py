@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 from uuid import UUID
 
-from django.db.models import Exists, QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from accounts import scopes as vocabulary
 from accounts.models import ApiKey, Membership, Organization, Session, User
@@ -143,3 +143,13 @@ def _role(key: ApiKey) -> str | None:
         .values_list("role", flat=True)
         .first()
     )
+
+
+def made_by(actor: Actor) -> Q:
+    """Of rows with `user_id` and `key_id`: those that are the actor's own.
+
+    What a key of another organization's reaches is what came by that key: the rest its holder did
+    in person, or by other keys.
+    """
+    mine = Q(user_id=actor.id)
+    return mine if actor.is_at_home else mine & Q(key_id=actor.key_id)

@@ -48,7 +48,11 @@ def document(report: Report, actor: Actor, period: Period) -> Document:
     elif report.model is not None:
         reference = f"{report.model.organization.slug}/{report.model.name}"
         found = selectors.model_figures(actor, reference, period)
-        lines = [(f"Milliseconds, {name}", _ms(value)) for name, value in found.latency_ms.items()]
+        lines = [
+            (f"Milliseconds {where}, {name}", _ms(value))
+            for where, times in (("of a call", found.latency_ms), ("inside", found.inference_ms))
+            for name, value in times.items()
+        ]
         ranked, heading = found.labels, "Labels"
     else:
         found = selectors.user_dashboard(actor, period)

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from analytics.periods import LENGTHS, Period, Resolution
+from inference.durations import Durations
 from inference.figures import Point
-from inference.rollups import Sums, quantile
 
 US: Final = 1000.0  # microseconds of a millisecond
 WEEKDAYS: Final = (
@@ -40,27 +40,16 @@ def ms(us: float | None) -> float | None:
     return None if us is None else round(us / US, 3)
 
 
-def latency(sums: Sums) -> dict[str, float | None]:
-    """Mean, extremes and percentiles of whole calls in milliseconds; each None of nothing.
+def spread(durations: Durations, calls: int) -> dict[str, float | None]:
+    """Mean, extremes and percentiles in milliseconds; each None of nothing.
 
     Percentiles are read from a histogram whose bounds are 12 % apart, within the extremes.
     """
-    mean = sums.duration_us / sums.requests if sums.requests else None
-    found: dict[str, float | None] = {
-        "mean": ms(mean), "min": ms(sums.duration_us_min), "max": ms(sums.duration_us_max),
+    return {
+        "mean": ms(durations.mean(calls)), "min": ms(durations.least), "max": ms(durations.most),
+        "p50": ms(durations.quantile(0.5)), "p95": ms(durations.quantile(0.95)),
+        "p99": ms(durations.quantile(0.99)),
     }  # fmt: skip
-    for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
-        found[name] = ms(_within(quantile(sums.latency, q), sums))
-    return found
-
-
-def _within(us: float | None, sums: Sums) -> float | None:
-    """A bucket reaches further than what is in it."""
-    if us is None:
-        return None
-    low, high = sums.duration_us_min, sums.duration_us_max
-    us = us if high is None else min(us, high)
-    return us if low is None else max(us, low)
 
 
 def filled(points: Mapping[datetime, Point], period: Period) -> list[dict[str, Any]]:
@@ -123,6 +112,13 @@ def top(counts: Mapping[str, int], most: int) -> list[tuple[str, int]]:
 def change(now: float, before: float) -> float | None:
     """By what share something grew; None where there was nothing before."""
     return round((now - before) / before, 4) if before else None
+
+
+def trend(now: Counts, before: Counts) -> dict[str, float | None]:
+    """By what share calls and failures grew over the period before."""
+    return {
+        "total": change(now.total, before.total), "failed": change(now.failed, before.failed),
+    }  # fmt: skip
 
 
 def _shown(point: Point, period: Period) -> dict[str, Any]:

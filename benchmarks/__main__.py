@@ -19,8 +19,10 @@ import requests
 
 from benchmarks import models
 from benchmarks.analytics import measure_analytics
+from benchmarks.batch import measure_batch
 from benchmarks.enumeration import measure_enumeration
 from benchmarks.flood import measure_flood
+from benchmarks.history import measure_history
 from benchmarks.hotpath import SECTIONS, Row
 from benchmarks.stack import Stack, running
 from benchmarks.webhooks import measure_webhooks
@@ -36,6 +38,8 @@ def main() -> None:
         "flood": measure_flood,
         "webhooks": measure_webhooks,
         "analytics": measure_analytics,
+        "batch": measure_batch,
+        "history": measure_history,
     }
     chosen = sys.argv[1:] or list(sections)
     print("| what | measured | aim |\n|---|---|---|")

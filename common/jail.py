@@ -12,9 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from common.jail_child import (
     MAX_MESSAGE,
@@ -27,8 +25,9 @@ from common.jail_child import (
     next_message,
     raise_failure,
 )
+from common.jail_inspection import Follower, Inspection, OnnxReport, OnStep, onnx_report
+from common.jail_tables import JailedTable, PartJoiner
 from jail.batch import Batch, Outputs
-from jail.claims import check_plan, check_signature
 from jail.codec import Packer, Unpacker
 from jail.wire import Head, WireError, socket_address
 
@@ -44,54 +43,12 @@ __all__ = [
     "OnnxReport",
 ]
 
-MAX_INSPECTED = 1 << 30
-"""Bytes of one frame of an inspection; the compiled graph is the largest."""
 MAX_ANSWER = 512 << 20
 PATIENCE = 10.0
 """Seconds to go on asking a jail that is starting, starting again, or full."""
 PAUSE = 0.05
 REPLY = 10.0
 """Seconds for the daemon to have a child forked."""
-
-OnStep = Callable[[str, str, str], None]
-
-
-@dataclass(slots=True)
-class Inspection:
-    """What the jail found out about a file. `native_us` is microseconds for one row.
-
-    For an uploaded graph `onnx` is None (the file is the graph), `graph` says whether it may run
-    in process and why not, and `native_us` is the graph's own latency.
-    """
-
-    format: str
-    triage: dict[str, Any] = field(default_factory=dict)
-    signature: dict[str, Any] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
-    runtime_hint: Literal["native", "onnx"] = "native"
-    plan: dict[str, Any] | None = None
-    onnx: bytes | None = None
-    not_compiled: str | None = None
-    probes: Batch | None = None
-    reference: Outputs | None = None
-    native_us: float | None = None
-    graph: dict[str, Any] | None = None
-    model_info: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class OnnxReport:
-    """What a fresh jail found out about a compiled graph. `parity` is None without a reference.
-
-    `linear` says whether the plan's linear form, if it has one, answers as the original does.
-    """
-
-    parity: dict[str, Any] | None
-    linear: bool
-    onnx_us: float
-    in_process: bool
-    reasons: list[str]
-    peak_bytes: int
 
 
 def _ignore(_step: str, _state: str, _detail: str) -> None:
@@ -131,7 +88,7 @@ class Jail:
         """
         request = {"filename": filename, "sha256": sha256, "example": example}
         found = Inspection(format="")
-        follow = _Follower(found, on_step)
+        follow = Follower(found, on_step)
         with self._child("inspect", "sklearn", fd, "typed") as child:
             follow.run(child, request)
         if follow.elsewhere:
@@ -162,7 +119,7 @@ class Jail:
             head, _ = child.hear(limit=0, step="check")
         raise_failure(head.get("failed"), "check")
         try:
-            return _report(head)
+            return onnx_report(head)
         except (KeyError, TypeError, ValueError):
             raise JailRefused("The graph's process sent nonsense.", "bad_frame", "check") from None
 
@@ -189,6 +146,14 @@ class Jail:
             raise
         return JailedModel(child)
 
+    def table(self, fd: int) -> JailedTable:
+        """A child that reads a Parquet file. Raises as `inspect` does."""
+        return _started(JailedTable, self._child("table", "tables", fd, "table"))
+
+    def joiner(self) -> PartJoiner:
+        """A child that makes a Parquet file of parts. Raises as `inspect` does."""
+        return _started(PartJoiner, self._child("join", "tables", None, "table"))
+
     # -- connections ----------------------------------------------------------------------------
 
     def _connect(self, until: float) -> socket.socket:
@@ -206,11 +171,11 @@ class Jail:
             else:
                 return control
 
-    def _child(self, job: str, kind: str, fd: int, step: str) -> Child:
+    def _child(self, job: str, kind: str, fd: int | None, step: str) -> Child:
         """A fresh child for `job`, asked for again while the jail is busy or starting anew."""
         until = time.monotonic() + self.patience
         # A description of its own: for reading alone, with an offset nobody else moves.
-        model = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+        model = None if fd is None else os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
         try:
             while True:
                 control = self._connect(until)
@@ -225,14 +190,15 @@ class Jail:
                     raise JailUnavailable(f"The jail has no room or is starting: {reason}.")
                 time.sleep(PAUSE)
         finally:
-            os.close(model)
+            if model is not None:
+                os.close(model)
 
 
-def _ask_for_child(control: socket.socket, job: str, kind: str, model: int) -> Child | Head:
+def _ask_for_child(control: socket.socket, job: str, kind: str, model: int | None) -> Child | Head:
     control.settimeout(REPLY)
     try:
         ask = json.dumps({"op": "job", "job": job, "zygote": kind}).encode()
-        socket.send_fds(control, [ask], [model])
+        socket.send_fds(control, [ask], [] if model is None else [model])
         data, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
     except OSError:
         return {}
@@ -241,106 +207,15 @@ def _ask_for_child(control: socket.socket, job: str, kind: str, model: int) -> C
     return Child(control, socket.socket(fileno=descriptors[0]), json.loads(data))
 
 
-def _report(head: Head) -> OnnxReport:
-    parity = head["parity"]
-    if parity is not None and not isinstance(parity, dict):
-        raise TypeError("parity")
-    return OnnxReport(
-        parity=parity,
-        linear=head["linear"] is True,
-        onnx_us=float(head["onnx_us"]),
-        in_process=head["in_process"] is True,
-        reasons=[str(reason) for reason in head["reasons"]],
-        peak_bytes=int(head["peak_bytes"]),
-    )
+Asking = TypeVar("Asking", JailedTable, PartJoiner)
 
 
-class _Follower:
-    """Takes down an inspection frame by frame."""
-
-    STEPS = ("typed", "triaged", "loaded", "signature", "compiled")
-
-    def __init__(self, found: Inspection, on_step: OnStep) -> None:
-        self.found = found
-        self.on_step = on_step
-        self.step = "typed"
-        self.elsewhere = False
-
-    def run(self, child: Child, request: Head) -> None:
-        """Send the request and follow the child to its end, or to its death."""
-        child.allow(child.budget("load"))
-        child.ask(request, (), step=self.step)
-        try:
-            while self._take(child):
-                pass
-        except (JailBudget, JailRefused, JailDied) as error:
-            if self.step != "compiled" or self.found.reference is None:
-                error.step = error.step or self.step
-                self.on_step(self.step, "failed", str(error))
-                raise
-            self._not_compiled(str(error))
-
-    def _take(self, child: Child) -> bool:
-        head, blobs = child.hear(limit=MAX_INSPECTED, step=self.step)
-        step, state = head.get("step"), head.get("state")
-        if step == "end":
-            return False
-        if step not in self.STEPS or self.STEPS.index(step) < self.STEPS.index(self.step):
-            raise JailRefused("The model's process sent nonsense.", "bad_frame", self.step)
-        if state == "running" and step in {"signature", "compiled"}:
-            child.allow(child.budget(step))
-        self.step = step
-        raise_failure(head.get("failed"), step)
-        try:
-            self._keep(step, state, head, Unpacker(blobs))
-        except (WireError, KeyError, TypeError, ValueError) as error:
-            reason = f"The model's process sent nonsense: {error}"
-            raise JailRefused(reason, "bad_frame", step) from None
-        return not self.elsewhere or step != "typed"
-
-    def _keep(self, step: str, state: object, head: Head, blobs: Unpacker) -> None:
-        detail = str(head.get("detail", ""))[:1000]
-        if state == "skipped":
-            self._not_compiled(detail)
-            return
-        if state not in {"running", "done"}:
-            raise ValueError("a step is in no known state")
-        if state == "done":
-            getattr(self, f"_keep_{step}")(head, blobs)
-        self.on_step(step, str(state), detail)
-
-    def _not_compiled(self, why: str) -> None:
-        self.found.not_compiled = why
-        self.found.onnx = None
-        self.on_step("compiled", "skipped", why)
-
-    def _keep_typed(self, head: Head, _blobs: Unpacker) -> None:
-        self.found.format = str(head["format"])
-        self.elsewhere = head["elsewhere"] is True
-
-    def _keep_triaged(self, head: Head, _blobs: Unpacker) -> None:
-        self.found.triage = dict(head["triage"])
-
-    def _keep_loaded(self, head: Head, _blobs: Unpacker) -> None:
-        self.found.model_info = dict(head["model_info"])
-        self.found.versions = {str(k): str(v) for k, v in head["versions"].items()}
-
-    def _keep_signature(self, head: Head, blobs: Unpacker) -> None:
-        found = self.found
-        found.signature = check_signature(head["signature"])
-        found.probes = blobs.batch(head["probes"])
-        found.reference = blobs.outputs(head["reference"])
-        found.native_us = float(head["native_us"])
-        if "graph" in head:
-            found.plan = check_plan(head["plan"])
-            reasons = [str(reason) for reason in head["graph"]["reasons"]]
-            found.graph = {"in_process": head["graph"]["in_process"] is True, "reasons": reasons}
-            found.runtime_hint = "onnx"
-
-    def _keep_compiled(self, head: Head, blobs: Unpacker) -> None:
-        self.found.plan = check_plan(head["plan"])
-        self.found.onnx = bytes(blobs.bytes(head["onnx"]))
-        self.found.runtime_hint = "onnx"
+def _started(kind: type[Asking], child: Child) -> Asking:
+    try:
+        return kind(child)
+    except BaseException:
+        child.close()
+        raise
 
 
 class JailedModel:

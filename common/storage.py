@@ -9,15 +9,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
+from uuid import UUID
 
 from django.conf import settings
 
 from common.errors import TooLarge, Unavailable
 from common.ids import uuid7
+
+CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,23 @@ def open_blob(sha256: str) -> BinaryIO:
     return blob_path(sha256).open("rb")
 
 
+class Damaged(Exception):
+    """What lies where a blob should is not that blob; the message says what it is instead."""
+
+
+def open_sound_blob(sha256: str) -> BinaryIO:
+    """Open a blob that is what its name says. Raises FileNotFoundError, Damaged."""
+    file = open_blob(sha256)
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    if digest.hexdigest() != sha256:
+        file.close()
+        raise Damaged(f"The file {sha256} has the digest {digest.hexdigest()}.")
+    file.seek(0)
+    return file
+
+
 def adopt(path: Path, sha256: str) -> None:
     """Move a quarantined file to its place among the blobs. Doing it twice is doing it once.
 
@@ -138,3 +159,59 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+class Folder:
+    """Files of one thing, which go when it goes: `<kind>/<id>/<name>` among what is kept.
+
+    Names are ours, never a user's. A file is there whole or not at all.
+    """
+
+    def __init__(self, kind: str, id_: UUID) -> None:
+        self.path = Path(settings.MEDIA_ROOT) / kind / str(id_)
+
+    def adopt(self, received: Received, name: str) -> None:
+        """Take a quarantined file in under this name. On disk for good when this returns."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        received.path.replace(self.path / name)
+        _sync_folder(self.path)
+
+    def lend(self, name: str, *, sha256: str, size: int) -> Received:
+        """The same file in quarantine as well, for who adopts or drops it; no byte is copied.
+
+        Raises FileNotFoundError where there is none.
+        """
+        target = Path(settings.QUARANTINE_ROOT) / uuid7().hex
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # What is old in quarantine, and nobody's, is swept away: this is new there.
+        os.utime(self.path / name)
+        target.hardlink_to(self.path / name)
+        _sync_folder(target.parent)
+        return Received(path=target, sha256=sha256, size=size)
+
+    def open(self, name: str) -> BinaryIO:
+        """Raises FileNotFoundError where there is none."""
+        return (self.path / name).open("rb")
+
+    def drop(self, *names: str) -> None:
+        """Delete some files. What is gone already is no error."""
+        for name in names:
+            (self.path / name).unlink(missing_ok=True)
+
+    def keep(self, *names: str) -> None:
+        """Delete all files but these."""
+        for path in self.path.iterdir():
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+
+    def delete(self) -> None:
+        """Delete all of it. What is gone already is no error."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.path)
+
+
+def list_folders(kind: str) -> Iterator[tuple[UUID, Path]]:
+    """The folders of a kind that there are, by the ids they are for."""
+    root = Path(settings.MEDIA_ROOT) / kind
+    for path in root.iterdir() if root.is_dir() else ():
+        yield UUID(path.name), path

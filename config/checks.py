@@ -53,12 +53,12 @@ def verification_has_mail(**_: Any) -> list[CheckMessage]:
 @register
 def limits_are_counted_together(**_: Any) -> list[CheckMessage]:
     """Memory is one process's: with several, each would admit the whole of every limit."""
-    if settings.LIMITS_BACKEND != "memory" or settings.WEB_WORKERS == 1:
+    if settings.LIMITS_BACKEND != "memory" or settings.SERVING_PROCESSES == 1:
         return []
     return [
         Caution(
-            f"LIMITS_BACKEND=memory counts limits in each of {settings.WEB_WORKERS} web workers "
-            "apart. Set WEB_WORKERS=1, or LIMITS_BACKEND=redis.",
+            f"LIMITS_BACKEND=memory counts limits in each of {settings.SERVING_PROCESSES} web "
+            "processes apart. Set WEB_WORKERS=1 and no GRPC_PORT, or LIMITS_BACKEND=redis.",
             id="slipway.W001",
         )
     ]

@@ -34,6 +34,8 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
     "check-audit": {"task": "accounts.tasks.check_audit", "schedule": schedule(86_400.0)},
     "reap-pipelines": {"task": "registry.tasks.reap_pipelines", "schedule": schedule(5.0)},
     "sweep-quarantine": {"task": "registry.tasks.sweep_quarantine", "schedule": schedule(600.0)},
+    "purge-deleted": {"task": "registry.tasks.purge_deleted", "schedule": schedule(600.0)},
+    "sweep-mlflow": {"task": "registry.tasks.sweep_mlflow", "schedule": schedule(86_400.0)},
     "sweep-sessions": {"task": "accounts.tasks.sweep_sessions", "schedule": schedule(3600.0)},
     "sweep-email-tokens": {
         "task": "accounts.tasks.sweep_email_tokens",
@@ -44,6 +46,21 @@ SCHEDULE: Final[dict[str, dict[str, Any]]] = {
         "task": "inference.tasks.retain_predictions",
         "schedule": schedule(3600.0),
     },
+    "reap-batches": {
+        "task": "inference.tasks.reap_batches",
+        "schedule": schedule(5.0),
+        "options": {"expires": 5.0},
+    },
+    "reap-prediction-jobs": {
+        "task": "inference.tasks.reap_prediction_jobs",
+        "schedule": schedule(5.0),
+        "options": {"expires": 5.0},
+    },
+    "sweep-prediction-jobs": {
+        "task": "inference.tasks.sweep_prediction_jobs",
+        "schedule": schedule(3600.0),
+    },
+    "sweep-batches": {"task": "inference.tasks.sweep_batches", "schedule": schedule(600.0)},
     "sweep-deliveries": {
         "task": "webhooks.tasks.sweep_deliveries",
         "schedule": schedule(5.0),

@@ -27,8 +27,10 @@ SLIPWAY_HOME = env.home(BASE_DIR)
 SLIPWAY_ROLE = env.choice("SLIPWAY_ROLE", "command", {"web", "worker", "beat", "command"})
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.integer("PORT", 8000, low=1, high=65535)
+GRPC_PORT = env.integer("GRPC_PORT", 0, low=0, high=65535)
 WEB_THREADS = env.integer("WEB_THREADS", 8, low=1, high=256)
 WEB_WORKERS = env.integer("WEB_WORKERS", 2, low=1, high=256)
+SERVING_PROCESSES = WEB_WORKERS + bool(GRPC_PORT)
 PUBLIC_URL = env.text("PUBLIC_URL", f"http://{HOST}:{PORT}").rstrip("/")
 SECRET_KEY = env.secret_key(SLIPWAY_HOME, debug=DEBUG or SLIPWAY_ROLE == "command")
 
@@ -184,6 +186,7 @@ CELERY_TASK_ROUTES = {
     "registry.tasks.run_pipeline": {"queue": "models"},
     "inference.tasks.store_batch": {"queue": "journal"},
     "webhooks.tasks.send_due": {"queue": "webhooks"},
+    "inference.tasks.work_on_batch": {"queue": "bulk"},
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
@@ -193,8 +196,16 @@ CELERY_BEAT_SCHEDULE = SCHEDULE
 MEDIA_ROOT = SLIPWAY_HOME / "files"
 QUARANTINE_ROOT = SLIPWAY_HOME / "quarantine"
 JOURNAL_ROOT = SLIPWAY_HOME / "journal"
+BATCH_MAX_BYTES = env.integer("BATCH_MAX_BYTES", 2 * 1024**3, low=1024)
+BATCH_MAX_ROWS = env.integer("BATCH_MAX_ROWS", 100_000_000, low=1)
+BATCH_RETENTION_DAYS = env.integer("BATCH_RETENTION_DAYS", 30, low=1)
+BULK_WORKERS = env.integer("BULK_WORKERS", 1, low=1, high=64)
+BATCH_PARALLEL = env.integer("BATCH_PARALLEL", 4, low=1)
+BULK_ENGINE = env.choice("BULK_ENGINE", "celery", {"celery", "dask"})
+DASK_SCHEDULER = env.text("DASK_SCHEDULER", "tcp://127.0.0.1:8786")
 PREDICTION_RETENTION_DAYS = env.integer("PREDICTION_RETENTION_DAYS", 90)
 MODEL_MAX_BYTES = env.integer("MODEL_MAX_BYTES", 2 * 1024**3, low=1024)
+MODEL_RETENTION_DAYS = env.integer("MODEL_RETENTION_DAYS", 30, low=0)
 REQUEST_MAX_BYTES = env.integer("REQUEST_MAX_BYTES", 32 * 1024**2, low=1024)
 SLIPWAY_DEFAULT_MODEL = env.text("SLIPWAY_DEFAULT_MODEL")
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_MAX_BYTES
@@ -211,6 +222,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 JAIL_SOCKET = env.text("JAIL_SOCKET", str(SLIPWAY_HOME / "run" / "jail.sock"))
 MODEL_CACHE_MAX = env.integer("MODEL_CACHE_MAX", 50, low=5, high=50)
 MODEL_CACHE_BYTES = env.integer("MODEL_CACHE_BYTES", 2 * 1024**3, low=64 * 1024**2)
+RESPONSE_CACHE_BYTES = env.integer("RESPONSE_CACHE_BYTES", 64 * 1024**2, low=1024**2)
 
 # Accounts.
 AUTH_STALE_SECONDS = env.integer("AUTH_STALE_SECONDS", 0, low=0, high=86_400)

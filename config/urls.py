@@ -42,6 +42,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("", include("inference.api.door_urls")),
+    path("", include("registry.api.mlflow.urls")),
     path("", include("config.pages.urls")),
     path("", include("accounts.pages.urls")),
     path("", include("analytics.pages.urls")),

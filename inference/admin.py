@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 
 from common.admin import ReadOnlyAdmin
-from inference.models import Feedback, Pin, Prediction, QualityRollUp, RollUp
+from inference.models import (
+    BatchJob,
+    BatchStep,
+    Feedback,
+    Pin,
+    Prediction,
+    PredictionJob,
+    QualityRollUp,
+    RollUp,
+)
 
 
 @admin.register(Prediction)
@@ -41,6 +50,33 @@ class QualityRollUpAdmin(ReadOnlyAdmin):
     list_display = ("day", "version", "user", "labelled", "correct", "measured")
     list_select_related = ("version__model", "user")
     date_hierarchy = "day"
+
+
+@admin.register(BatchJob)
+class BatchJobAdmin(ReadOnlyAdmin):
+    list_display = ("id", "version", "user", "status", "format", "rows", "rows_done", "rows_failed",
+                    "created_at")  # fmt: skip
+    list_filter = ("status", "format")
+    list_select_related = ("version__model", "user")
+    search_fields = ("=id", "filename")
+
+
+@admin.register(BatchStep)
+class BatchStepAdmin(ReadOnlyAdmin):
+    list_display = ("job", "kind", "number", "state", "attempts", "rows", "failed", "lease_until")
+    list_filter = ("state", "kind")
+    list_select_related = ("job",)
+    search_fields = ("=job__id",)
+
+
+@admin.register(PredictionJob)
+class PredictionJobAdmin(ReadOnlyAdmin):
+    list_display = ("id", "version", "user", "state", "attempts", "created_at", "finished_at",
+                    "callback_attempts")  # fmt: skip
+    list_filter = ("state",)
+    list_select_related = ("version__model", "user")
+    search_fields = ("=id",)
+    exclude = ("body", "prediction")
 
 
 @admin.register(Pin)

@@ -5,7 +5,7 @@ Every fault of every row is found in one pass and named by row and feature, up t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,22 +190,36 @@ def column(
     feature: Feature, cells: list[JSON], key: str, place: int, faults: Faults
 ) -> np.ndarray[Any, Any]:
     """One feature's values as an array; faults are noted and hold a stand-in."""
-    convert, empty, dtype = CONVERTERS[feature.dtype]
+    values, found = convert(feature, cells)
+    name = _escape(feature.name) if key == "records" else str(place)
+    for i, fault in found:
+        faults.add(f"/{key}/{i}/{name}", f"row {i}, {feature.name}: {fault}")
+    return values
+
+
+def convert(
+    feature: Feature, cells: Sequence[JSON]
+) -> tuple[np.ndarray[Any, Any], list[tuple[int, str]]]:
+    """One feature's values as an array, and which of them are wrong, and how.
+
+    What is wrong has a stand-in; so has MISSING, which is somebody else's to say.
+    """
+    check, empty, dtype = CONVERTERS[feature.dtype]
     values: list[Any] = []
+    faults: list[tuple[int, str]] = []
     for i, cell in enumerate(cells):
         value, fault = empty, ""
         if cell is None:
             fault = "" if feature.nullable else "is missing, and the model takes no missing values"
         elif cell is not MISSING:
-            value, fault = convert(cell)
+            value, fault = check(cell)
             if not fault and feature.categories is not None and cell not in feature.categories:
                 fault = f"{cell!r} is none of the categories the model knows"
         if fault:
-            name = _escape(feature.name) if key == "records" else str(place)
-            faults.add(f"/{key}/{i}/{name}", f"row {i}, {feature.name}: {fault}")
+            faults.append((i, fault))
             value = empty
         values.append(value)
-    return np.array(values, dtype=dtype)
+    return np.array(values, dtype=dtype), faults
 
 
 def _number(cell: JSON) -> tuple[float, str]:

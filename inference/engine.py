@@ -13,6 +13,7 @@ from django.conf import settings
 
 from common.jail import JailDied, JailError, JailUnavailable
 from common.runtime import Batch, Outputs
+from common.storage import Damaged
 from inference.breaker import Breaker
 from inference.errors import ModelUnavailable, busy
 from inference.runners import InProcess, Jailed, Runner
@@ -83,6 +84,13 @@ class Engine:
         entry = self._entries.get(version_id.int)
         if entry is not None:
             entry.pinned = False
+
+    def allow(self, version_id: UUID, seconds: float) -> None:
+        """Give the model so long for a call, if it is loaded; others are told when they load."""
+        entry = self._entries.get(version_id.int)
+        runner = entry.runner if entry is not None else None
+        if runner is not None:
+            runner.within = seconds
 
     def loaded(self) -> dict[UUID, int]:
         """The loaded versions and the bytes each takes."""
@@ -198,6 +206,14 @@ def _load(version: ModelVersion, entry: Entry) -> Runner:
     except FileNotFoundError as error:
         logger.exception("artifact_missing", version_id=str(version.id))
         raise ModelUnavailable("The artifact is not on this server's disk.") from error
+    except Damaged as error:
+        entry.breaker.failed()
+        logger.exception("artifact_damaged", version_id=str(version.id))
+        raise ModelUnavailable(
+            f"The file of {version.model.name} version {version.number} is damaged on this "
+            "server's disk, and is not loaded. Restore it from a backup, or upload it again.",
+            code="artifact_damaged",
+        ) from error
     except (JailError, RuntimeError) as error:
         entry.breaker.failed()
         raise _unavailable(version, entry, error) from error

@@ -41,6 +41,52 @@ class TooManyPins(Conflict):
     default_code = "too_many_pins"
 
 
+class BadBatch(Invalid):
+    default_code = "bad_batch"
+
+
+class BatchNotFound(NotFound):
+    default_code = "batch_job_not_found"
+
+
+class BatchDenied(Denied):
+    """Others' jobs are ended by who may edit the model."""
+
+    default_code = "batch_denied"
+
+
+class BatchOver(Conflict):
+    """What is done can't be cancelled; what is not done has no result."""
+
+    default_code = "batch_over"
+
+
+class BatchNotDone(Conflict):
+    default_code = "batch_not_done"
+
+
+class ResultGone(Conflict):
+    """The files of a job are kept for a time."""
+
+    default_code = "result_gone"
+
+
+class TooManyBatches(Conflict):
+    default_code = "too_many_batches"
+
+
+class TooManyPredictionJobs(Conflict):
+    default_code = "too_many_prediction_jobs"
+
+
+class PredictionJobNotFound(NotFound):
+    default_code = "prediction_job_not_found"
+
+
+class IdempotencyConflict(Conflict):
+    default_code = "idempotency_conflict"
+
+
 def busy() -> ModelUnavailable:
     """Others are being answered, and the wait would be too long."""
     return ModelUnavailable("The model is busy with other calls.", code="model_busy", retry_after=1)

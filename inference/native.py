@@ -12,7 +12,7 @@ from common.ids import uuid_text
 from common.runtime import Outputs
 from inference.journal.record import Door, Kind
 from inference.journal.writer import journal
-from inference.serving import Ran, Served
+from inference.serving import Notices, Ran, Served
 
 # Up to so many rows Python's own max beats the call into numpy.
 FEW_ROWS = 8
@@ -36,8 +36,10 @@ class Answer(msgspec.Struct):
 _encode = msgspec.json.Encoder().encode  # not finite becomes null
 
 
-def answer(served: Served, facts: bytes, body: bytes, id_: bytes, request_id: str) -> bytes:
-    """Answer a native request and note it, also where it failed.
+def answer(
+    served: Served, facts: bytes, body: bytes, id_: bytes, request_id: str
+) -> tuple[bytes, Notices]:
+    """Answer a native request and note it, also where it failed; the body and further headers.
 
     `id_` is the prediction's, `facts` are the caller and the version as the journal packs
     them. Raises what the decoder and the engine raise, and JournalUnavailable: what is not noted
@@ -52,12 +54,13 @@ def answer(served: Served, facts: bytes, body: bytes, id_: bytes, request_id: st
         note_failure(facts, id_, Door.NATIVE, error, took, request_id)
         raise
     out = encode(served, ran, id_, correlation_id)
+    kind, inputs = (Kind.BODY, body) if served.privacy is None else served.kept_rows(batch)
     journal().append(
         facts, id_, Door.NATIVE, 200, "", batch.rows, ran.inference_ns,
         time.perf_counter_ns() - start, ran.cache_hit, request_id, correlation_id or "",
-        Kind.BODY, body, out,
+        kind, inputs, out,
     )  # fmt: skip
-    return out
+    return out, ran.notices
 
 
 def note_failure(

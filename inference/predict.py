@@ -81,13 +81,15 @@ def predict(ref: ModelRef | str, body: Callable[[], Any], *, actor: Actor, door:
             count_failure(door.name.lower(), known, began)
         raise
     prediction = _prediction(served, ran, id_, correlation_id)
+    private = served.privacy is not None
+    kind, inputs = served.kept_rows(batch) if private else (Kind.BODY, msgspec.json.encode(parsed))
     journal().append(
         facts, id_.bytes, door, 200, "", batch.rows, ran.inference_ns,
         time.perf_counter_ns() - start, ran.cache_hit, request_id(), correlation_id or "",
-        Kind.BODY, msgspec.json.encode(parsed), msgspec.json.encode(prediction),
+        kind, inputs, msgspec.json.encode(prediction),
     )  # fmt: skip
     count_success(door.name.lower(), began)
-    return Answered(prediction, served.notices)
+    return Answered(prediction, served.notices + ran.notices)
 
 
 def _prediction(served: Served, ran: Ran, id_: UUID, correlation_id: str | None) -> Prediction:

@@ -10,16 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, F, QuerySet, Sum
+from django.db.models.functions import Abs
 
-from inference.models import QualityRollUp
+from common.ids import least_id
+from inference.models import Feedback, QualityRollUp
 from inference.rollups import OTHER, label_text
+from inference.tabular import TRUTHS
 
 MAX_CLASSES: Final = 100  # counted each by itself; the rest together, as OTHER
+FARTHEST: Final = 1e100  # squares of errors, and sums of very many of them, are numbers still
 NUMERIC_TASKS: Final = frozenset({"regression"})
 STORED: Final = (
     "labelled", "correct", "confusion", "measured", "squared_error", "absolute_error",
@@ -44,24 +48,39 @@ def judge(task: str, predicted: Any, label: Any) -> Verdict:
     if predicted is None:
         return Verdict()
     if task not in NUMERIC_TASKS:
+        if isinstance(label, (list, dict)) and not isinstance(predicted, (list, dict)):
+            raise ValueError("must be one label")
         return Verdict(correct=label_text(predicted) == label_text(label))
     answers, truths = _numbers(predicted), _numbers(label)
     if len(answers) != len(truths):
         raise ValueError(f"must be {len(answers)} numbers")
+    if any(abs(a - b) > FARTHEST for a, b in zip(answers, truths, strict=True)):
+        raise ValueError(f"is more than {FARTHEST:g} away from the answer")
     if len(answers) == 1:
         return Verdict(error=answers[0] - truths[0])
     squares = [(a - b) ** 2 for a, b in zip(answers, truths, strict=True)]
     return Verdict(error=math.sqrt(sum(squares) / len(squares)))
 
 
+def as_answered(predicted: Any, label: Any) -> Any:
+    """A label as the model writes it: true for what files of results say as True, true or 1."""
+    if isinstance(predicted, bool) and isinstance(label, (str, int)):
+        return TRUTHS.get(str(label).strip().lower(), label)
+    return label
+
+
 def _numbers(value: Any) -> list[float]:
     found = value if isinstance(value, list) else [value]
-    if not found or not all(
-        isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one)
-        for one in found
-    ):
+    kinds = {type(one) for one in found}
+    if not found or not kinds <= {int, float}:
         raise ValueError("must be a number")
-    return [float(one) for one in found]
+    try:
+        numbers = [float(one) for one in found]
+    except OverflowError:
+        raise ValueError("is no number that there is room for") from None
+    if not all(math.isfinite(one) for one in numbers):
+        raise ValueError("must be a number")
+    return numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +215,21 @@ def lock_days(keys: Iterable[Key]) -> dict[Key, QualityRollUp]:
         )
         found[row.version_id, row.day, row.user_id] = row
     return found
+
+
+def measure_again(row: QualityRollUp) -> None:
+    """Add a locked day's errors up anew: what is taken from a sum of floats leaves its rounding."""
+    day = datetime.combine(row.day, time(), UTC)
+    found = Feedback.objects.filter(
+        version_id=row.version_id,
+        user_id=row.user_id,
+        error__isnull=False,
+        prediction_id__gte=least_id(day),
+        prediction_id__lt=least_id(day + timedelta(days=1)),
+    ).aggregate(n=Count("id"), squared=Sum(F("error") * F("error")), absolute=Sum(Abs("error")))
+    row.measured = found["n"]
+    row.squared_error, row.absolute_error = found["squared"] or 0.0, found["absolute"] or 0.0
+    row.save(update_fields=["measured", "squared_error", "absolute_error"])
 
 
 def add_to_days(rows: Mapping[Key, QualityRollUp], changes: Mapping[Key, Quality]) -> None:

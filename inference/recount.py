@@ -7,7 +7,7 @@ and written to the journal meanwhile, and wait there. What is older than the log
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -18,21 +18,8 @@ from common import clock
 from common.ids import least_id
 from inference.models import Prediction, RollUp, UserRollUp
 from inference.partitions import partitions
-from inference.rollups import (
-    DAYS,
-    EPOCH,
-    QUARTERS,
-    Fact,
-    Key,
-    Sums,
-    Tier,
-    UserKey,
-    add_people,
-    moment,
-    put,
-    sum_up,
-    sum_up_people,
-)
+from inference.people import PersonSums, UserKey, add_people, sum_up_people
+from inference.rollups import DAYS, EPOCH, QUARTERS, Fact, Key, Sums, Tier, moment, put, sum_up
 from registry.models import ModelVersion
 
 QUARTER: Final = timedelta(minutes=15)
@@ -80,14 +67,16 @@ def rebuild(since: datetime, until: datetime) -> int:
 
 
 def compare(since: datetime, until: datetime) -> Iterator[Difference]:
-    """The quarters and days in the range whose roll-ups are not the sums of the log."""
+    """The quarters, of versions and people, and days whose roll-ups are not the sums of the log."""
     for day in _days(since, until):
         total: dict[Key, Sums] = {}
         for start in _quarters(day):
             with transaction.atomic():
                 _lock()
-                sums = sum_up(_facts(start))
+                facts = list(_facts(start))
+                sums = sum_up(facts)
                 yield from _differences(QUARTERS, sums, start, start + QUARTER)
+                yield from _differences_of_people(sum_up_people(facts), start)
             for (version, _), one in sums.items():
                 key = (version, _ms(day))
                 total.setdefault(key, Sums()).plus(one)
@@ -102,7 +91,7 @@ def _lock() -> None:
 
 
 def _replace(
-    start: datetime, sums: Mapping[Key, Sums], people: Mapping[UserKey, list[int]]
+    start: datetime, sums: Mapping[Key, Sums], people: Mapping[UserKey, PersonSums]
 ) -> None:
     _clear(QUARTERS, start, start + QUARTER)
     put(QUARTERS, sums)
@@ -161,6 +150,22 @@ def _differences(
     for key in sorted(stored.keys() | found.keys()):
         if not _same(stored.get(key), found.get(key)):
             yield Difference(tier.table, key[0], moment(key[1]), stored.get(key), found.get(key))
+
+
+def _differences_of_people(
+    counted: Mapping[UserKey, PersonSums], start: datetime
+) -> Iterator[Difference]:
+    rows = UserRollUp.objects.filter(quarter=start).values_list(
+        "user_id", "version_id", *PersonSums.__slots__
+    )
+    stored = {(user, _ms(start), version): PersonSums(*sums) for user, version, *sums in rows}
+    table = UserRollUp._meta.db_table
+    for key in sorted(stored.keys() | counted.keys()):
+        if stored.get(key) != counted.get(key):
+            there, found = (
+                asdict(one) if one else None for one in (stored.get(key), counted.get(key))
+            )
+            yield Difference(table, key[2], start, there, found)
 
 
 def _shown(sums: Sums) -> dict[str, Any]:

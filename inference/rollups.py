@@ -6,7 +6,7 @@ histogram, so that roll-ups can be added to each other: to hours, days, models.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,28 +14,27 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import numpy as np
 from django.db import connection
 from django.db.models import Max, Sum
 from psycopg.types.json import Jsonb
 
+from inference.durations import Durations, add_histograms
 from inference.models import DayRollUp, RollUp
 
 QUARTER_MS: Final = 15 * 60 * 1000
 DAY_MS: Final = 24 * 3600 * 1000
-# Microseconds from 10 us to 100 s, twenty to a decade (12 % apart). Bucket i of a histogram counts
-# durations from bound i-1 up to, not including, bound i; the first begins at 0, the last is open.
-LATENCY_BOUNDS_US: Final = tuple(round(10 ** (1 + i / 20), 3) for i in range(141))
-LATENCY_BUCKETS: Final = len(LATENCY_BOUNDS_US) + 1
 # Bucket i counts confidences from i/20 up to (i+1)/20; 1.0 is in the last.
 CONFIDENCE_BUCKETS: Final = 20
 MAX_LABELS: Final = 200
 OTHER: Final = "other"
 MAX_LABEL: Final = 100
 MOST_CODES: Final = 20
+MANY: Final = 32  # from here on a batch is counted at once, not row by row
+SCALARS: Final = frozenset({str, int, float, bool})
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Key = tuple[UUID, int]  # version, where the stretch begins in Unix milliseconds
-UserKey = tuple[UUID, int, UUID]  # person, quarter in Unix milliseconds, version
 COUNTS: Final = ("requests", "rows", "failed", "cache_hits", "confidence_count")
 
 
@@ -87,17 +86,14 @@ class Fact:
 
 @dataclass(slots=True)
 class Sums:
-    """One roll-up's figures while they are added to."""
+    """One roll-up's figures while they are added to. `duration` is of whole calls."""
 
     requests: int = 0
     rows: int = 0
     failed: int = 0
     errors: dict[str, int] = field(default_factory=dict)
-    duration_us: int = 0
-    duration_us_min: int | None = None
-    duration_us_max: int | None = None
-    inference_us: int = 0
-    latency: list[int] = field(default_factory=lambda: [0] * LATENCY_BUCKETS)
+    duration: Durations = field(default_factory=Durations)
+    inference: Durations = field(default_factory=Durations)
     labels: dict[str, int] = field(default_factory=dict)
     confidence_sum: float = 0.0
     confidence_count: int = 0
@@ -109,93 +105,73 @@ class Sums:
         """Count one prediction."""
         self.requests += 1
         self.rows += fact.rows
-        self.duration_us += fact.duration_us
-        self._widen(fact.duration_us, fact.duration_us)
-        self.inference_us += fact.inference_us
-        self.latency[bisect_right(LATENCY_BOUNDS_US, fact.duration_us)] += 1
+        self.duration.add(fact.duration_us)
+        self.inference.add(fact.inference_us)
         self.cache_hits += fact.cache_hit
         self.last_ms = max(self.last_ms, fact.at_ms)
         if fact.status >= 400:
             self.failed += 1
             code = fact.code or str(fact.status)
             self.errors[code] = self.errors.get(code, 0) + 1
-        for label in fact.labels:
-            _count_label(self.labels, label_text(label), 1)
-        for value in fact.confidence:
-            if value is not None:
-                self.confidence_sum += value
-                self.confidence_count += 1
-                self.confidence[_confidence_bucket(value)] += 1
+        count_labels(self.labels, fact.labels)
+        if len(fact.confidence) < MANY:
+            for value in fact.confidence:
+                if value is not None:
+                    self.confidence_sum += value
+                    self.confidence_count += 1
+                    self.confidence[_confidence_bucket(value)] += 1
+        else:
+            self._add_many([value for value in fact.confidence if value is not None])
+
+    def _add_many(self, confidence: list[float]) -> None:
+        """Count a batch's confidences."""
+        self.confidence_sum += sum(confidence)
+        self.confidence_count += len(confidence)
+        places = (np.array(confidence) * CONFIDENCE_BUCKETS).astype(np.int64)
+        counts = np.bincount(places.clip(0, CONFIDENCE_BUCKETS - 1), minlength=CONFIDENCE_BUCKETS)
+        self.confidence = add_histograms(self.confidence, counts.tolist())
 
     def merge(self, row: Mapping[str, Any]) -> None:
         """Add a stored roll-up's figures."""
         self.requests += row["requests"]
         self.rows += row["rows"]
         self.failed += row["failed"]
-        self.duration_us += row["duration_us_sum"]
-        self._widen(row["duration_us_min"], row["duration_us_max"])
-        self.inference_us += row["inference_us_sum"]
+        self.duration.plus(_durations(row, "duration_us", "latency_histogram"))
+        self.inference.plus(_durations(row, "inference_us", "inference_histogram"))
         self.cache_hits += row["cache_hits"]
         self.confidence_sum += row["confidence_sum"]
         self.confidence_count += row["confidence_count"]
-        self.latency = add_histograms(self.latency, row["latency_histogram"])
         self.confidence = add_histograms(self.confidence, row["confidence_histogram"])
         for code, count in row["errors"].items():
             self.errors[code] = self.errors.get(code, 0) + count
-        # The stored labels first: they keep their places when there are too many.
-        labels = dict(row["labels"])
-        for label, count in self.labels.items():
-            _count_label(labels, label, count)
-        self.labels = labels
+        self.labels = merged_labels(row["labels"], self.labels)
         self.last_ms = max(self.last_ms, (row["last_at"] - EPOCH) // timedelta(milliseconds=1))
 
     def plus(self, other: Sums) -> None:
         """Add another's figures."""
-        for name in (*COUNTS, "duration_us", "inference_us", "confidence_sum"):
+        for name in (*COUNTS, "confidence_sum"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self._widen(other.duration_us_min, other.duration_us_max)
-        self.latency = add_histograms(self.latency, other.latency)
+        self.duration.plus(other.duration)
+        self.inference.plus(other.inference)
         self.confidence = add_histograms(self.confidence, other.confidence)
         for code, count in other.errors.items():
             self.errors[code] = self.errors.get(code, 0) + count
-        for label, count in other.labels.items():
-            _count_label(self.labels, label, count)
+        self.labels = merged_labels(self.labels, other.labels)
         self.last_ms = max(self.last_ms, other.last_ms)
-
-    def _widen(self, least: int | None, most: int | None) -> None:
-        if least is not None:
-            known = self.duration_us_min
-            self.duration_us_min = least if known is None else min(known, least)
-        if most is not None:
-            self.duration_us_max = max(self.duration_us_max or 0, most)
-
-
-def add_histograms(one: Sequence[int], other: Sequence[int]) -> list[int]:
-    """Two histograms of the same bounds as one; an empty one counts nothing."""
-    if not one or not other:
-        return list(one or other)
-    return [a + b for a, b in zip(one, other, strict=True)]
-
-
-def quantile(histogram: Sequence[int], q: float) -> float | None:
-    """The latency in microseconds below which the share `q` lies, to about 6 %; None of nothing."""
-    total = sum(histogram)
-    if not total:
-        return None
-    wanted, seen = q * total, 0
-    for i, count in enumerate(histogram):
-        if count and seen + count >= wanted:
-            low = LATENCY_BOUNDS_US[i - 1] if i else 0.0
-            high = LATENCY_BOUNDS_US[min(i, len(LATENCY_BOUNDS_US) - 1)]
-            return low + (high - low) * max(0.0, wanted - seen) / count
-        seen += count
-    return LATENCY_BOUNDS_US[-1]
 
 
 def label_text(label: Any) -> str:
     """A label as the text under which it is counted: itself, or its JSON."""
     text = label if isinstance(label, str) else msgspec.json.encode(label).decode()
     return text[:MAX_LABEL].replace("\0", "\ufffd")
+
+
+def merged_labels(stored: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """The counts of both; the stored keep their places when there are too many."""
+    labels = dict(stored)
+    for label, count in more.items():
+        _count_label(labels, label, count)
+    return labels
 
 
 def sum_up(facts: Iterable[Fact]) -> dict[Key, Sums]:
@@ -234,33 +210,6 @@ def put(tier: Tier, sums: Mapping[Key, Sums]) -> None:
     _write(tier, sums)
 
 
-def sum_up_people(facts: Iterable[Fact]) -> dict[UserKey, list[int]]:
-    """Requests, rows, failed and microseconds by person, quarter and version."""
-    sums: dict[UserKey, list[int]] = {}
-    for fact in facts:
-        key = (fact.user_id, fact.at_ms // QUARTER_MS * QUARTER_MS, fact.version_id)
-        one = sums.setdefault(key, [0, 0, 0, 0])
-        one[0] += 1
-        one[1] += fact.rows
-        one[2] += fact.status >= 400
-        one[3] += fact.inference_us
-    return sums
-
-
-def add_people(sums: Mapping[UserKey, Sequence[int]]) -> None:
-    """Add to what people asked, within the caller's transaction, in the order of the keys."""
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO inference_userrollup AS t (user_id, quarter, version_id, requests, rows,"
-            " failed, inference_us_sum) VALUES (%s, %s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT (user_id, quarter, version_id) DO UPDATE SET"
-            " requests = t.requests + excluded.requests, rows = t.rows + excluded.rows,"
-            " failed = t.failed + excluded.failed,"
-            " inference_us_sum = t.inference_us_sum + excluded.inference_us_sum",
-            [(key[0], moment(key[1]), key[2], *sums[key]) for key in sorted(sums)],
-        )
-
-
 def _add(tier: Tier, sums: Mapping[Key, Sums]) -> None:
     keys = sorted(sums)
     _make(tier, keys)
@@ -277,9 +226,9 @@ def _make(tier: Tier, keys: Sequence[Key]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {tier.table} (version_id, {tier.column}, requests, rows, failed, errors,"  # noqa: S608  # ours
-            " duration_us_sum, inference_us_sum, latency_histogram, labels, confidence_sum,"
-            " confidence_count, confidence_histogram, cache_hits, last_at)"
-            " VALUES (%s, %s, 0, 0, 0, '{}', 0, 0, '{}', '{}', 0, 0, '{}', 0, 'epoch')"
+            " duration_us_sum, latency_histogram, inference_us_sum, inference_histogram, labels,"
+            " confidence_sum, confidence_count, confidence_histogram, cache_hits, last_at)"
+            " VALUES (%s, %s, 0, 0, 0, '{}', 0, '{}', 0, '{}', '{}', 0, 0, '{}', 0, 'epoch')"
             f" ON CONFLICT (version_id, {tier.column}) DO NOTHING",
             [(version, moment(start)) for version, start in keys],
         )
@@ -290,7 +239,8 @@ def _write(tier: Tier, sums: Mapping[Key, Sums]) -> None:
         cursor.executemany(
             f"UPDATE {tier.table} SET requests = %s, rows = %s, failed = %s, errors = %s,"  # noqa: S608  # ours
             " duration_us_sum = %s, duration_us_min = %s, duration_us_max = %s,"
-            " inference_us_sum = %s, latency_histogram = %s, labels = %s, confidence_sum = %s,"
+            " latency_histogram = %s, inference_us_sum = %s, inference_us_min = %s,"
+            " inference_us_max = %s, inference_histogram = %s, labels = %s, confidence_sum = %s,"
             " confidence_count = %s, confidence_histogram = %s, cache_hits = %s, last_at = %s"
             f" WHERE version_id = %s AND {tier.column} = %s",
             [(*_columns(sums[key]), key[0], moment(key[1])) for key in sorted(sums)],
@@ -346,11 +296,34 @@ def moment(milliseconds: int) -> datetime:
 
 def _columns(sums: Sums) -> tuple[Any, ...]:
     return (
-        sums.requests, sums.rows, sums.failed, Jsonb(sums.errors), sums.duration_us,
-        sums.duration_us_min, sums.duration_us_max, sums.inference_us, sums.latency,
-        Jsonb(sums.labels), sums.confidence_sum, sums.confidence_count, sums.confidence,
-        sums.cache_hits, moment(sums.last_ms),
+        sums.requests, sums.rows, sums.failed, Jsonb(sums.errors), *_columns_of(sums.duration),
+        *_columns_of(sums.inference), Jsonb(sums.labels), sums.confidence_sum,
+        sums.confidence_count, sums.confidence, sums.cache_hits, moment(sums.last_ms),
     )  # fmt: skip
+
+
+def _columns_of(durations: Durations) -> tuple[Any, ...]:
+    return durations.total, durations.least, durations.most, durations.histogram
+
+
+def _durations(row: Mapping[str, Any], name: str, histogram: str) -> Durations:
+    """Those of a stored roll-up."""
+    return Durations(row[f"{name}_sum"], row[f"{name}_min"], row[f"{name}_max"], row[histogram])
+
+
+def _counted(labels: Sequence[Any]) -> Iterable[tuple[Any, int]]:
+    """Labels and how often each is there, in the order in which they first come."""
+    kinds = set(map(type, labels))
+    # Of one kind alone: Python takes True, 1 and 1.0 for the same.
+    if len(labels) < MANY or len(kinds) > 1 or not kinds <= SCALARS:
+        return ((label, 1) for label in labels)
+    return Counter(labels).items()
+
+
+def count_labels(counts: dict[str, int], labels: Sequence[Any]) -> None:
+    """Add a call's labels to the counts, which hold MAX_LABELS of them and the rest as `other`."""
+    for label, count in _counted(labels):
+        _count_label(counts, label_text(label), count)
 
 
 def _count_label(labels: dict[str, int], label: str, count: int) -> None:

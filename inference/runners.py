@@ -22,14 +22,15 @@ from inference.batching import Batcher
 from inference.errors import PredictionFailed
 from registry.models import ModelVersion
 
-DEADLINE = 30.0  # seconds a model may take for one call
 JAIL_PATIENCE = 1.0  # seconds to wait for a jail that is starting or full
 # A graph that takes longer for a row gains from batch-on-busy more than the hand-over costs.
 WORTH_BATCHING_US = 300.0
 
 
 class Runner(Protocol):
-    """Something that answers for one version."""
+    """Something that answers for one version; `within` is how many seconds a call may take."""
+
+    within: float
 
     def predict(self, batch: Batch) -> Outputs: ...
     def close(self) -> None: ...
@@ -46,10 +47,12 @@ class InProcess:
     def __init__(self, version: ModelVersion) -> None:
         from common.runtime import OnnxModel
 
+        self.within: float = version.model.timeout_s
         before = resident_bytes()
-        path = storage.blob_path(version.served_sha256)
-        self._model = OnnxModel(path, version.signature or {}, version.plan or {})
-        self._bytes = max(resident_bytes() - before, path.stat().st_size)
+        with storage.open_sound_blob(version.served_sha256) as file:
+            graph = file.read()
+        self._model = OnnxModel(graph, version.signature or {}, version.plan or {})
+        self._bytes = max(resident_bytes() - before, len(graph))
         slow = float(version.latency.get("onnx_us") or 0.0) >= WORTH_BATCHING_US
         self.predict = Batcher(self._run).predict if slow else self._run
         if self._model.linear is not None:
@@ -63,12 +66,12 @@ class InProcess:
 
     def _run(self, batch: Batch) -> Outputs:
         run = runs.mine()
-        run.until = time.monotonic() + DEADLINE
+        run.until = time.monotonic() + self.within
         try:
             return self._model.predict(batch, run_options=run.options)
         except (ValueError, RuntimeError) as error:
             if run.renewed():
-                raise _too_long() from error
+                raise _too_long(self.within) from error
             raise PredictionFailed(f"The model can't answer these rows: {error}") from error
         finally:
             run.until = math.inf
@@ -143,8 +146,9 @@ class Jailed:
     """A model in a long-lived jailed child, which answers one batch at a time."""
 
     def __init__(self, version: ModelVersion) -> None:
+        self.within: float = version.model.timeout_s
         jail = Jail(settings.JAIL_SOCKET, patience=JAIL_PATIENCE)
-        with storage.open_blob(version.served_sha256) as file:
+        with storage.open_sound_blob(version.served_sha256) as file:
             self._model = jail.serve(
                 file.fileno(),
                 runtime=version.runtime,
@@ -156,7 +160,7 @@ class Jailed:
 
     def _ask(self, batch: Batch) -> Outputs:
         try:
-            return self._model.predict(batch, timeout=DEADLINE)
+            return self._model.predict(batch, timeout=self.within)
         except JailRefused as error:
             raise PredictionFailed(f"The model can't answer these rows: {error.reason}") from error
         except JailBudget as error:
@@ -190,7 +194,7 @@ def _run_options() -> Any:
     return options
 
 
-def _too_long() -> PredictionFailed:
+def _too_long(within: float) -> PredictionFailed:
     return PredictionFailed(
-        f"The model needs more time than the {DEADLINE:g} seconds it may have.", code="over_budget"
+        f"The model needs more time than the {within:g} seconds it may have.", code="over_budget"
     )

@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import BinaryIO, Literal
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import (
     BooleanField,
     F,
@@ -24,13 +25,29 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast
 
-from accounts.actors import Actor
+from accounts.actors import Actor, made_by
 from common import clock
 from common.ids import least_id, moment_of
-from inference.errors import PredictionNotFound
-from inference.models import Feedback, Prediction, PredictionQuerySet
+from inference.bulk.work import RESULT, folder_of
+from inference.errors import (
+    BatchNotDone,
+    BatchNotFound,
+    PredictionJobNotFound,
+    PredictionNotFound,
+    ResultGone,
+)
+from inference.models import (
+    BatchJob,
+    BatchJobQuerySet,
+    BatchStatus,
+    Feedback,
+    Prediction,
+    PredictionJob,
+    PredictionQuerySet,
+)
 from registry.models import ModelVersion
-from registry.selectors import get_model
+from registry.refs import parse_ref
+from registry.selectors import get_model, get_version, resolve_version
 
 # So many index ranges are merged for a model; one with more versions is found by its owner's.
 MAX_RANGES = 50
@@ -133,6 +150,40 @@ def get_prediction(actor: Actor, prediction_id: UUID) -> Prediction:
     return found
 
 
+def list_batches(actor: Actor) -> BatchJobQuerySet:
+    """The batch jobs that the actor may see, newest first."""
+    return BatchJob.objects.visible_to(actor).with_models()
+
+
+def get_batch(actor: Actor, job_id: UUID) -> BatchJob:
+    """One batch job; BatchNotFound where the actor may not see it."""
+    found = list_batches(actor).filter(id=job_id).first()
+    if found is None:
+        raise BatchNotFound(f"There is no batch job {job_id}, or not for you.")
+    return found
+
+
+def get_prediction_job(actor: Actor, job_id: UUID) -> PredictionJob:
+    """A call that is answered later; PredictionJobNotFound where the actor may not see it."""
+    jobs = PredictionJob.objects.visible_to(actor)
+    found = jobs.select_related("version__model__organization").filter(id=job_id).first()
+    if found is None:
+        raise PredictionJobNotFound(f"There is no prediction job {job_id}, or not for you.")
+    return found
+
+
+def open_result(job: BatchJob) -> BinaryIO:
+    """The result's file. Raises BatchNotDone, ResultGone."""
+    if job.status != BatchStatus.SUCCEEDED:
+        raise BatchNotDone(f"The batch job has no result: it is {job.status}.")
+    try:
+        return folder_of(job.id).open(RESULT)
+    except FileNotFoundError:
+        raise ResultGone(
+            f"The result is kept for {settings.BATCH_RETENTION_DAYS} days, and is gone."
+        ) from None
+
+
 def get_predictions(actor: Actor, ids: Sequence[UUID]) -> list[Prediction]:
     """Several, in this order, as `get_prediction` gives each. Two queries."""
     rows = {row.id: row for row in Prediction.objects.visible_to(actor).filter(id__in=ids)}
@@ -222,18 +273,21 @@ def _ranges(rows: PredictionQuerySet, actor: Actor, wanted: Wanted) -> list[Pred
             versions = ModelVersion.objects.owned_by(actor).filter(number=wanted.version)
             rows = rows.filter(version_id__in=versions.values("id"))
         return [rows.filter(organization_id=id_) for id_ in sorted(actor.organization_ids)]
-    model = get_model(actor, wanted.model)
+    ref = parse_ref(wanted.model)
+    model = get_model(actor, ref)
+    number = resolve_version(actor, ref).number if ref.alias else ref.number
     owned = model.organization_id in actor.organization_ids
-    # Of a shared model one sees one's own calls.
-    rows = rows.filter(organization_id=model.organization_id) if owned else rows.filter(
-        user_id=actor.id
-    )  # fmt: skip
+    if not owned:  # of a shared model one sees one's own calls
+        rows = rows.filter(made_by(actor))
     versions = ModelVersion.objects.filter(model=model)
-    if wanted.version is not None:
-        versions = versions.filter(number=wanted.version)
+    for one in (number, wanted.version):
+        if one is not None:
+            versions = versions.filter(id=get_version(model, one).id)
     ids = list(versions.order_by("-number").values_list("id", flat=True)[: MAX_RANGES + 1])
     if len(ids) > MAX_RANGES:
         return [rows.filter(organization_id=model.organization_id, model=model)]
+    # No word of the organization, which the version implies: where statistics are missing or can't
+    # know that, PostgreSQL would read both indexes whole, and sort.
     return [rows.filter(version_id=id_) for id_ in ids]
 
 

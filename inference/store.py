@@ -15,14 +15,8 @@ from inference.journal.reader import Fixed, payloads
 from inference.journal.record import CACHE_HIT, INPUTS_DROPPED, Kind
 from inference.journal.writer import seed_of
 from inference.partitions import day_of, ensure_partitions
-from inference.rollups import (
-    Fact,
-    add_people,
-    add_to_stored,
-    moment,
-    sum_up,
-    sum_up_people,
-)
+from inference.people import add_people, sum_up_people
+from inference.rollups import Fact, add_to_stored, moment, sum_up
 from inference.stored import StoredPrediction, say_stored
 from registry.models import ModelVersion
 
@@ -129,8 +123,9 @@ def parse(segment: str, offset: int, data: bytes) -> Iterator[Entry]:
             logger.exception("record_unsound", segment=segment, offset=offset, id=fixed[0].hex())
 
 
+@transaction.atomic
 def _store(segment: str, offset: int, data: bytes, entries: Sequence[Entry]) -> int:
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(
             'INSERT INTO inference_journalbatch (segment, "offset", "end", stored_at)'
             " VALUES (%s, %s, %s, now()) ON CONFLICT DO NOTHING",
@@ -138,6 +133,13 @@ def _store(segment: str, offset: int, data: bytes, entries: Sequence[Entry]) -> 
         )
         if cursor.rowcount == 0:
             return 0
+    return add(entries)
+
+
+@transaction.atomic(savepoint=False)
+def add(entries: Sequence[Entry]) -> int:
+    """Add predictions and their sums; returns how many were new. Their days have partitions."""
+    with connection.cursor() as cursor:
         cursor.execute(TEMPORARY)
         cursor.execute("DELETE FROM journal_copy_1")
         with cursor.copy(f"COPY journal_copy_1 ({COLUMNS}) FROM STDIN") as copy:
@@ -165,7 +167,7 @@ def _entry(facts: bytes, fixed: Fixed, pieces: bytes) -> Entry:
         raise ValueError("its pieces are not as long as it says")
     ends = [code, code + request, code + request + correlation]
     middle = ends[2] + inputs
-    kept = _inputs(kind, rows, pieces[ends[2] : middle])
+    kept = inputs_text(kind, rows, pieces[ends[2] : middle])
     answer = pieces[middle:]
     return Entry(
         id=int.from_bytes(id_, "big"),
@@ -212,7 +214,7 @@ def _text(piece: bytes) -> str:
     return piece.decode(errors="replace").replace("\0", "\ufffd") if piece else ""
 
 
-def _inputs(kind: int, rows: int, piece: bytes) -> str | None:
+def inputs_text(kind: int, rows: int, piece: bytes) -> str | None:
     """The inputs as a JSON document of the native shape."""
     if kind != Kind.MATRIX:
         return _json(piece)

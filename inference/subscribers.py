@@ -24,7 +24,7 @@ def answer_example(version: ModelVersion) -> None:
     """
     served = served_for(version)
     try:
-        served.run(decode(served.signature, example_body(version)))
+        served.compute(decode(served.signature, example_body(version)))
     except Unavailable:
         raise
     except DomainError as error:

@@ -46,7 +46,7 @@ def batch_of(signature: dict[str, Any], table: Table) -> Batch:
     faults = Faults()
     columns = []
     for i, (feature, place) in enumerate(zip(features, places, strict=True)):
-        cells = [_cell(feature, row[place], table.as_text) for row in table.rows]
+        cells = [cell_of(feature, row[place], table.as_text) for row in table.rows]
         columns.append(
             column(feature, cells, "inputs" if table.names is None else "records", i, faults)
         )
@@ -86,8 +86,11 @@ def _check_widths(rows: Sequence[Sequence[Any]], width: int, wanted: str) -> Non
             )
 
 
-def _cell(feature: Feature, cell: Any, as_text: bool) -> Any:
-    """The cell as JSON would have it; what can't be read stays, and is a fault."""
+def cell_of(feature: Feature, cell: Any, as_text: bool) -> Any:
+    """The cell as JSON would have it; what can't be read stays, and is a fault.
+
+    `as_text`: the cell is of a file of texts, where "" is a missing value and `true` a boolean.
+    """
     if not isinstance(cell, str):
         return cell
     if feature.dtype == "str":

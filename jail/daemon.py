@@ -34,13 +34,19 @@ TICK = 0.05
 """Seconds between two looks at the children's memory and clocks, while any has a deadline."""
 SERVING_TICK = 0.25
 IDLE_TICK = 1.0
-JOBS = {"inspect": 1, "check": 1, "probe": 1, "serve": 1, "selftest": 0}
+JOBS = {"inspect": 1, "check": 1, "probe": 1, "serve": 1, "table": 1, "join": 0, "selftest": 0}
 """How many descriptors each kind of job comes with: the model, or none."""
-KINDS = ("sklearn", "onnx")
+EAGER = ("sklearn", "onnx")
+LAZY = ("tables",)
+"""Started when they are first asked for: most installations never read a Parquet file."""
 
 
 class NotStarted(Exception):
     """A zygote ends again and again before it is warm; its own traceback says why."""
+
+
+def _zygotes() -> dict[str, Zygote]:
+    return {kind: Zygote(kind, state="cold" if kind in LAZY else "dead") for kind in EAGER + LAZY}
 
 
 @dataclass(slots=True)
@@ -48,7 +54,7 @@ class Daemon:
     """The state of the loop: zygotes, children by number, clients by descriptor."""
 
     options: Options
-    zygotes: dict[str, Zygote] = field(default_factory=lambda: {k: Zygote(k) for k in KINDS})
+    zygotes: dict[str, Zygote] = field(default_factory=_zygotes)
     works: dict[int, Work] = field(default_factory=dict)
     clients: dict[int, tuple[socket.socket, Work | None]] = field(default_factory=dict)
     verdict: selftest.Verdict = field(default_factory=selftest.Verdict)
@@ -80,17 +86,18 @@ class Daemon:
 
     def _prepare(self) -> None:
         started = time.monotonic()
-        for zygote in self.zygotes.values():
+        eager = [self.zygotes[kind] for kind in EAGER]
+        for zygote in eager:
             self._start(zygote)
-        while not self.stopping and any(z.state != "warm" for z in self.zygotes.values()):
+        while not self.stopping and any(zygote.state != "warm" for zygote in eager):
             self._turn(IDLE_TICK)
-            if any(z.restarts > 3 for z in self.zygotes.values()):
+            if any(zygote.restarts > 3 for zygote in eager):
                 raise NotStarted("a zygote does not start; its own message stands above")
         if self.stopping:
             return
         self._test_walls()
         self._listen()
-        seconds = ", ".join(f"{z.kind} {z.facts['seconds']} s" for z in self.zygotes.values())
+        seconds = ", ".join(f"{zygote.kind} {zygote.facts['seconds']} s" for zygote in eager)
         held = sum(result["held"] for result in self.verdict.actions.values())
         log.info(
             "ready in %.2f s (%s); self-test: %d of %d held%s",
@@ -324,6 +331,8 @@ class Daemon:
         if len(self.works) >= MAX_CHILDREN:
             return f"{MAX_CHILDREN} jailed children are running already"
         zygote = self.zygotes[kind]
+        if zygote.state == "cold":
+            self._start(zygote)
         budget = assignment.budget
         theirs, childs = socket.socketpair()
         deadline = None if budget.wall is None else time.monotonic() + budget.wall
@@ -362,7 +371,7 @@ class Daemon:
 
     def status(self) -> Head:
         """Readiness, the self-test, the zygotes and how many children there are."""
-        warm = all(zygote.state == "warm" for zygote in self.zygotes.values())
+        warm = all(self.zygotes[kind].state == "warm" for kind in EAGER)
         return {
             "ok": warm and (self.verdict.held or self.options.allow_unsandboxed_pickle),
             "pid": os.getpid(),

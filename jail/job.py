@@ -22,6 +22,7 @@ FAILURES = {
     "serve": "does_not_load",
     "predict": "predict_failed",
     "check": "does_not_run",
+    "table": "bad_table",
 }
 """What a surprise in a step is called."""
 

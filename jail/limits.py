@@ -3,7 +3,8 @@
 Address space: what the zygote maps, plus 1 GiB, plus six times the file. Processor time: 10 s plus
 1 s per 20 MB for reading a model; compiling has a budget of its own, because running out of it
 only means that the model serves in its own runtime. A serving child lives long, so it has no
-limit on processor time (which only ever adds up): each request has a deadline instead.
+limit on processor time (which only ever adds up): each request has a deadline instead. So has one
+that reads or writes a table.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ MB = 1_000_000
 
 MAX_FILE = 8 * GIB
 MAX_DESCRIPTORS = 16
+TABLE_MEMORY = 384 << 20
+"""What reading or writing a table may take, however large the file: it comes piece by piece."""
 WALL_PER_CPU = 2.0
 """Wall-clock seconds granted per second of processor time: the machine may be busy."""
 
@@ -58,6 +61,8 @@ def budget_for(job: str, size: int, *, factor: float = 1.0) -> Budget:
         cpu = int(2 * load) + 1
     elif job == "probe":
         cpu = int(load) + 1
+    if job in {"table", "join"}:
+        return Budget(GIB + TABLE_MEMORY, TABLE_MEMORY, None, steps)
     return Budget(memory, memory, cpu, steps)
 
 

@@ -11,7 +11,6 @@ import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,13 +77,12 @@ class OnnxModel:
 
     def __init__(
         self,
-        data: bytes | str | Path,
+        graph: bytes,
         signature: dict[str, Any],
         plan: dict[str, Any],
         *,
         threads: int = 1,
     ) -> None:
-        graph = data if isinstance(data, bytes) else Path(data).read_bytes()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

@@ -67,9 +67,22 @@ def serve(job: Job, request: Head, _blobs: Unpacker) -> None:
         send(job.stream, answer, packer.blobs)
 
 
+def _in_tables(name: str) -> Callable[[Job, Head, Unpacker], None]:
+    """A job of `jail.tables`, whose libraries the other zygotes do without."""
+
+    def work(job: Job, request: Head, blobs: Unpacker) -> None:
+        from jail import tables
+
+        getattr(tables, name)(job, request, blobs)
+
+    return work
+
+
 JOBS: dict[str, Callable[[Job, Head, Unpacker], None]] = {
     "inspect": inspection.inspect_model,
     "probe": inspection.inspect_graph,
     "check": checking.check,
     "serve": serve,
+    "table": _in_tables("work_on_table"),
+    "join": _in_tables("join_parts"),
 }

@@ -27,6 +27,12 @@ ENVIRONMENT = {
     "ORT_DISABLE_TELEMETRY": "1",
 }
 """All that a zygote's environment holds."""
+TABLES_ENVIRONMENT = {
+    # Without the first Arrow starts a thread when it is imported; the second spares address space.
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
+"""What the zygote for tables has besides."""
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOT = (
@@ -42,7 +48,7 @@ MAX_MESSAGE = 64 << 10
 
 @dataclass(slots=True)
 class Zygote:
-    """One zygote as the daemon sees it. `state` is warming, warm or dead."""
+    """One zygote as the daemon sees it. `state` is cold (not asked yet), warming, warm or dead."""
 
     kind: str
     process: subprocess.Popen[bytes] | None = None
@@ -61,7 +67,7 @@ class Zygote:
         arguments = [str(ROOT), self.kind, descriptor, str(os.getpid())]
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-X", "utf8", "-c", BOOT, *arguments],
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | (TABLES_ENVIRONMENT if self.kind == "tables" else {}),
             stdin=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
         )

@@ -11,6 +11,7 @@ import importlib
 import io
 import pickle
 import pkgutil
+import sys
 import warnings
 from typing import Any
 
@@ -64,6 +65,15 @@ ONNX_MODULES = (
     "jail.onnxgraph",
     "jail.onnxmodel",
     "jail.parity",
+)
+TABLE_MODULES = (
+    "encodings.idna",
+    "numpy.ma",
+    "numpy.random",
+    "pyarrow.compute",
+    "pyarrow.ipc",
+    "pyarrow.parquet",
+    "jail.tables",
 )
 
 
@@ -168,8 +178,21 @@ def _exercise_frames() -> None:
         repr(model)
 
 
+class WithoutArrow:
+    """Says that pyarrow is not installed.
+
+    pandas would take it for its texts where it finds it, with threads and a memory of its own.
+    """
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Python's question for every module that is imported the first time."""
+        if name.partition(".")[0] == "pyarrow":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 def warm_sklearn() -> None:
     """Make this process the parent of children that load, answer and compile."""
+    sys.meta_path.insert(0, WithoutArrow())
     load_locale()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -186,4 +209,21 @@ def warm_onnx() -> None:
     load_locale()
 
 
-WARM_UPS = {"sklearn": warm_sklearn, "onnx": warm_onnx}
+def warm_tables() -> None:
+    """Make this process the parent of children that read and write Parquet."""
+    _import_all(TABLE_MODULES)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from jail.tables import Table, as_array
+
+    rows = pa.table({"n": [1.0, None], "s": ["a", None], "i": [1, 2], "b": [True, None]})
+    file = io.BytesIO()
+    pq.write_table(rows, file)
+    table = Table(file)
+    table.choose(rows.column_names)
+    for name, column in zip(rows.column_names, table.take(0, 2).columns, strict=True):
+        as_array(name, column)
+
+
+WARM_UPS = {"sklearn": warm_sklearn, "onnx": warm_onnx, "tables": warm_tables}

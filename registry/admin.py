@@ -8,7 +8,15 @@ from django.http import HttpRequest  # noqa: TID251  the admin is a page
 
 from common import clock
 from common.admin import BaseAdmin, ReadOnlyAdmin
-from registry.models import Alias, AliasMove, Model, ModelVersion, PipelineJob
+from registry.models import (
+    Alias,
+    AliasMove,
+    MlflowExperiment,
+    MlflowRun,
+    Model,
+    ModelVersion,
+    PipelineJob,
+)
 from registry.tasks import send_job
 
 
@@ -64,3 +72,18 @@ class PipelineJobAdmin(ReadOnlyAdmin):
         for job in waiting:
             send_job(job.id)
         self.message_user(request, f"{len(waiting)} sent.")
+
+
+@admin.register(MlflowExperiment)
+class MlflowExperimentAdmin(ReadOnlyAdmin):
+    list_display = ("name", "organization", "number", "created_at", "deleted_at")
+    list_select_related = ("organization",)
+    search_fields = ("name", "organization__slug")
+
+
+@admin.register(MlflowRun)
+class MlflowRunAdmin(ReadOnlyAdmin):
+    list_display = ("run_id", "name", "experiment", "status", "points", "created_at", "deleted_at")
+    list_filter = ("status",)
+    list_select_related = ("experiment",)
+    search_fields = ("=id", "name", "experiment__name")

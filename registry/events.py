@@ -63,6 +63,17 @@ class ModelVersionUpdated(Event):
     changed: list[str]
 
 
+@event("model_version.purged", subject="model_id")
+class ModelVersionPurged(Event):
+    """The file of a version that was deleted is gone; its digest says which it was."""
+
+    model_id: UUID
+    version_id: UUID
+    name: str
+    number: int
+    sha256: str
+
+
 @event("model.shared", subject="model_id")
 class ModelShared(Event):
     """A user, a team or (neither set) an address nobody has yet was given a share of a model."""
@@ -121,3 +132,73 @@ class ModelAliasRemoved(Event):
     alias: str
     before: int
     reason: str
+
+
+@event("model.created", subject="model_id")
+class ModelCreated(Event):
+    """A name was made that has no version yet; most models come with their first one."""
+
+    model_id: UUID
+    name: str
+
+
+@event("model.renamed", subject="model_id")
+class ModelRenamed(Event):
+    """A model is called `new_name` from now on; `name` is what it was called until then."""
+
+    model_id: UUID
+    name: str
+    new_name: str
+
+
+@event("mlflow_experiment.created", subject="experiment_id")
+class MlflowExperimentCreated(Event):
+    """An MLflow client made an experiment."""
+
+    experiment_id: UUID
+    name: str
+
+
+@event("mlflow_experiment.updated", subject="experiment_id")
+class MlflowExperimentUpdated(Event):
+    """An experiment was renamed, tagged, deleted or restored."""
+
+    experiment_id: UUID
+    name: str
+    changed: list[str]
+
+
+@event("mlflow_run.started", subject="run_id")
+class MlflowRunStarted(Event):
+    """An MLflow client began a run."""
+
+    run_id: UUID
+    name: str
+    experiment: str
+
+
+@event("mlflow_run.updated", subject="run_id")
+class MlflowRunUpdated(Event):
+    """A run ended, was renamed, deleted or restored."""
+
+    run_id: UUID
+    name: str
+    status: str
+    changed: list[str]
+
+
+@event("mlflow_model.logged", subject="logged_model_id")
+class MlflowModelLogged(Event):
+    """The files of a logged model are there, or did not come: `status` says."""
+
+    logged_model_id: UUID
+    name: str
+    status: str
+
+
+@event("mlflow_model.deleted", subject="logged_model_id")
+class MlflowModelDeleted(Event):
+    """Somebody deleted a logged model."""
+
+    logged_model_id: UUID
+    name: str

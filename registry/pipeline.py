@@ -21,18 +21,24 @@ from common import clock, storage
 from common.errors import Invalid
 from common.events import publish
 from common.jail import Inspection, Jail, JailBudget, JailDied, JailRefused, JailUnavailable
+from common.leases import Lease, LeaseLost
 from common.runtime import Batch
 from common.storable import storable
+from registry import blobs
 from registry.errors import BadUpload
 from registry.events import ModelVersionReady, ModelVersionRejected
-from registry.leases import Lease, LeaseLost
 from registry.models import ModelVersion, PipelineJob, State
-from registry.signatures import edit_signature
+from registry.signatures import edit_signature, hints_of, named_as_hinted
 from registry.steps import Steps
 from registry.verdict import Verdict, compiled_verdict, native_verdict, uploaded_graph_verdict
 
 logger = structlog.get_logger(__name__)
 
+# Not what people may decide meanwhile: a version that is deleted while it is checked stays so.
+FOUND_OUT = (
+    "state", "ready_at", "format", "framework", "libraries", "info", "signature", "example", "plan",
+    "runtime", "in_process", "runtime_reason", "graph_sha256", "parity", "latency", "steps",
+)  # fmt: skip
 MAX_ATTEMPTS = 4
 RETRY_AFTER = timedelta(seconds=5)
 
@@ -64,7 +70,7 @@ def run_pipeline(job: PipelineJob) -> None:
 class _Run:
     """One attempt at one version."""
 
-    def __init__(self, job: PipelineJob, lease: Lease) -> None:
+    def __init__(self, job: PipelineJob, lease: Lease[PipelineJob]) -> None:
         self.job = job
         self.lease = lease
         self.version = job.version
@@ -79,20 +85,37 @@ class _Run:
             )
 
     def go(self) -> None:
-        self.steps.restart()
-        with self._source() as fd:
-            inspection = self.jail.inspect(
-                fd,
-                filename=self.version.filename,
-                sha256=self.version.sha256,
-                example=self.version.example,
-                on_step=self.steps.move,
-            )
-        signature = inspection.signature
+        inspection = self._inspect()
+        signature = named_as_hinted(inspection.signature, hints_of(self.version))
         if self.version.declared_signature is not None:
             signature = edit_signature(signature, self.version.declared_signature)
         verdict = self._judge(inspection)
         self._publish(inspection, signature, verdict)
+
+    def _inspect(self) -> Inspection:
+        """Have the jail load the file; an example that is a hint and does not fit is let go."""
+        version = self.version
+        hinted = hints_of(version).get("example") if version.example is None else None
+        with self._source() as fd:
+            try:
+                found = self._ask(fd, version.example if hinted is None else hinted)
+            except JailRefused as error:
+                if hinted is None or error.code != "example_mismatch":
+                    raise
+                os.lseek(fd, 0, os.SEEK_SET)
+                return self._ask(fd, None)
+        version.example = version.example if hinted is None else hinted
+        return found
+
+    def _ask(self, fd: int, example: Any) -> Inspection:
+        self.steps.restart()
+        return self.jail.inspect(
+            fd,
+            filename=self.version.filename,
+            sha256=self.version.sha256,
+            example=example,
+            on_step=self.steps.move,
+        )
 
     def _judge(self, found: Inspection) -> Verdict:
         """Decide what serves: the graph where it agrees and is the faster, else the original."""
@@ -107,7 +130,7 @@ class _Run:
         try:
             verdict = self._compare(found, found.probes, received)
             if verdict.graph_sha256:
-                storage.adopt(received.path, received.sha256)
+                blobs.adopt(received.path, received.sha256)
         finally:
             received.drop()  # a graph that does not serve is not kept
         return verdict
@@ -136,13 +159,13 @@ class _Run:
     def _publish(self, found: Inspection, signature: dict[str, Any], verdict: Verdict) -> None:
         version = self.version
         self.steps.note("published", "running")
-        storage.adopt(Path(self.job.quarantine_path), version.sha256)
+        blobs.adopt(Path(self.job.quarantine_path), version.sha256)
         with self.lease.write() as job:
             version.state = State.READY
             version.ready_at = clock.now()
             version.format = found.format
             version.framework = version.framework or _framework(found)
-            version.libraries = _saved_with(found)
+            version.libraries = hints_of(version).get("libraries", {}) | _saved_with(found)
             version.info = storable({"triage": found.triage, **found.model_info})
             version.signature = signature
             version.plan = found.plan
@@ -153,8 +176,7 @@ class _Run:
             version.parity = verdict.parity
             version.latency = verdict.latency
             self.steps.note("published", "done")
-            version.updated_at = version.ready_at
-            version.save()
+            version.touch(*FOUND_OUT)
             _finish(job)
             publish(
                 ModelVersionReady(
@@ -189,9 +211,7 @@ class _Run:
         """Try again later. Unless `counted`, this was not the file's fault and costs no attempt."""
         try:
             with self.lease.write() as job:
-                job.state = PipelineJob.State.QUEUED
-                job.token = job.lease_until = None
-                job.not_before = clock.now() + RETRY_AFTER
+                job.release(job.State.QUEUED, not_before=clock.now() + RETRY_AFTER)
                 job.attempts -= 0 if counted else 1
                 job.save()
         except LeaseLost:
@@ -227,8 +247,7 @@ def _rejected(version: ModelVersion) -> ModelVersionRejected:
 
 
 def _finish(job: PipelineJob) -> None:
-    job.state = PipelineJob.State.DONE
-    job.token = job.lease_until = None
+    job.release(job.State.DONE)
     job.finished_at = clock.now()
     job.save()
 

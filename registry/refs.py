@@ -18,7 +18,8 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 RESERVED = frozenset(
     {
         "aliases", "ajax-api", "api", "card", "compare", "config", "download", "drift",
-        "experiments", "explain", "infer", "invocations", "live", "load", "playground", "predict",
+        "experiments", "explain", "infer", "invocations", "lineage", "live", "load", "playground",
+        "predict",
         "ready", "shared-with-me", "shares", "stats", "unload", "upload", "v1", "v2", "versions",
     }
 )  # fmt: skip

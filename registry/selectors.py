@@ -120,6 +120,17 @@ def get_version(model: Model, number: int) -> ModelVersion:
     return version
 
 
+def locate_version(actor: Actor, ref: ModelRef | str) -> ModelVersion:
+    """The version a reference leads to; one that is named by its number in whatever state it is.
+
+    Raises what `resolve_version` raises.
+    """
+    parsed = parse_ref(ref) if isinstance(ref, str) else ref
+    if parsed.number is None:
+        return resolve_version(actor, parsed)
+    return get_version(get_model(actor, parsed), parsed.number)
+
+
 def resolve_for_use(actor: Actor, ref: ModelRef | str) -> ModelVersion:
     """The version that answers a call, for who may call it; else UseDenied, and the same as below.
 

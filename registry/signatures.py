@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.errors import Conflict, Fault, Invalid
+from registry.models import ModelVersion
 
 Signature = dict[str, Any]
 
@@ -36,6 +37,26 @@ def edit_signature(inferred: Signature | None, edited: Any) -> Signature:
         raise Invalid("The signature does not fit the artifact.", errors=faults)
     merged: Signature = copy.deepcopy(edited)
     return merged
+
+
+def hints_of(version: ModelVersion) -> dict[str, Any]:
+    """What came with a version's file; nothing where nothing did."""
+    return version.hints or {}
+
+
+def named_as_hinted(inferred: Signature, hints: dict[str, Any]) -> Signature:
+    """The signature with the hint's names, where the artifact has none of its own and they fit."""
+    names = hints.get("feature_names")
+    if not names or inferred["layout"] != "matrix":
+        return inferred
+    features = [feature for part in inferred["inputs"] for feature in part["features"]]
+    plain = [f"x{number}" for number in range(len(features))]
+    if [feature["name"] for feature in features] != plain or len(names) != len(features):
+        return inferred
+    named: Signature = copy.deepcopy(inferred)
+    for feature, name in zip(named["inputs"][0]["features"], names, strict=True):
+        feature["name"] = name
+    return named
 
 
 def _differences(inferred: Signature, edited: Any) -> Iterator[Fault]:

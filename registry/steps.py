@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from common import clock
+from common.leases import Lease
 from common.storable import storable
-from registry.leases import Lease
-from registry.models import ModelVersion
+from registry.models import ModelVersion, PipelineJob
 
 
 class Steps:
     """Moves steps from waiting over running to done, failed or skipped, and saves each move."""
 
-    def __init__(self, version: ModelVersion, lease: Lease) -> None:
+    def __init__(self, version: ModelVersion, lease: Lease[PipelineJob]) -> None:
         self._version = version
         self._lease = lease
         self._by_name: dict[str, dict[str, Any]] = {step["name"]: step for step in version.steps}

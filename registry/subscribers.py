@@ -12,6 +12,7 @@ from accounts.models import User
 from common.events import on
 from registry import selectors, services
 from registry.events import ModelShared
+from registry.services import retention
 
 
 @on(UserRegistered)
@@ -39,9 +40,11 @@ def archive_personal_models(event: UserDeleted, *, event_id: UUID) -> None:
     """A deleted person's models answer nobody."""
     if event.organization_id is not None:
         services.archive_models_of(event.organization_id)
+        retention.delete_tracking_of(event.organization_id)
 
 
 @on(OrganizationDeleted)
 def archive_models(event: OrganizationDeleted, *, event_id: UUID) -> None:
     """A deleted organization's models answer nobody."""
     services.archive_models_of(event.organization_id)
+    retention.delete_tracking_of(event.organization_id)

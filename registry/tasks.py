@@ -11,9 +11,10 @@ from celery import shared_task
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from registry import pipeline
+from registry import pipeline, services
 from registry.leases import claim_job, unfinished_jobs
 from registry.models import PipelineJob
+from registry.services import retention
 
 logger = structlog.get_logger(__name__)
 
@@ -49,6 +50,12 @@ def reap_pipelines() -> int:
 
 
 @shared_task
+def purge_deleted() -> int:
+    """Delete the files of versions that were deleted long enough ago; returns of how many."""
+    return services.purge_deleted()
+
+
+@shared_task
 def sweep_quarantine() -> int:
     """Delete files that no job knows, left by uploads that were cut off; returns how many."""
     folder = Path(settings.QUARANTINE_ROOT)
@@ -63,3 +70,9 @@ def sweep_quarantine() -> int:
             path.unlink(missing_ok=True)
             swept += 1
     return swept
+
+
+@shared_task
+def sweep_mlflow() -> int:
+    """Delete for good what MLflow's clients deleted long ago; returns how many runs and models."""
+    return retention.forget_deleted()

@@ -1,7 +1,8 @@
 """PostgreSQL and Valkey for one test session, started before Django's settings are read.
 
 Loaded by `-p tests.servers` in pytest.ini. Servers named by DATABASE_URL and REDIS_URL are used
-instead. Every session has a home of its own, so that two at once never meet.
+instead. Every session has a home of its own, so that two at once never meet; with `-n 2` there are
+two, and the process that hands out their tests needs no servers.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _started = ExitStack()
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     """Start first: a wrapper runs before pytest-django's hook reads the settings."""
     options = early_config.known_args_namespace
-    if not (getattr(options, "help", False) or getattr(options, "version", 0)):
+    no_tests = any(getattr(options, name, None) for name in ("help", "version", "numprocesses"))
+    if not no_tests or "PYTEST_XDIST_WORKER" in os.environ:
         _start()
     return (yield)
 

@@ -168,6 +168,14 @@ def test_the_openapi_document_has_every_api_route() -> None:
 
 
 @pytest.mark.django_db
+def test_the_openapi_document_has_mlflows_routes_with_and_without_an_organization() -> None:
+    described = [path for path in openapi()["paths"] if path.startswith("/mlflow/")]
+    ours = [path for path, _ in routes() if path.startswith("^mlflow")]
+    named = [path for path in described if path.startswith("/mlflow/{organization}/api/")]
+    assert len(named) == len(described) - len(named) == len(ours) > 0
+
+
+@pytest.mark.django_db
 def test_every_field_of_the_openapi_document_is_described() -> None:
     document = openapi()
     silent = [

@@ -54,7 +54,7 @@ def test_each_caller_gets_what_they_may(world: World, row: Row) -> None:
 def ask(client: Client, row: Row, names: dict[str, Any]) -> Any:
     cookies = copy.deepcopy(client.cookies)
     with transaction.atomic():
-        answer = send(client, row.method, row.address(names), row.body)
+        answer = send(client, row.method, row.address(names), row.content(names))
         if answer.streaming:
             b"".join(answer.streaming_content)
         transaction.set_rollback(True)

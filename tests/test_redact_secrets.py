@@ -13,12 +13,11 @@ import pytest
 import structlog
 from django.conf import settings
 
-from accounts.keys import make_key
 from common.context import request_context
 from common.redaction import GONE, redact, redact_text
 from config.logs import logging_config
 
-KEY = make_key()
+KEY = "slip_TrabXNhfaFWDNoivlJ5Op0kD3qUa6sZl0P4vlK"  # made once, and nowhere valid
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 WEBHOOK = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PASSWORD = "correct horse battery"

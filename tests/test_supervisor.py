@@ -54,7 +54,9 @@ def test_the_printed_curl_answers(installation: Installation) -> None:
 
 def test_a_demo_that_stopped_half_way_still_gets_a_greeting(tmp_path: Path) -> None:
     (tmp_path / "demo.json").write_text('{"email": "a@example.com", "password": "p"}')
-    one = supervised.Installation(tmp_path, "127.0.0.1", 8000, 2, 8, 1, tmp_path / "jail.sock")
+    one = supervised.Installation(
+        tmp_path, "127.0.0.1", 8000, 0, 2, 8, 1, 1, tmp_path / "jail.sock"
+    )
     printed = greeting(one)
     assert "http://127.0.0.1:8000" in printed
     assert "a@example.com" in printed

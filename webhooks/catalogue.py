@@ -24,10 +24,10 @@ FAILED: Final = "predictions.failed"
 PREDICTIONS: Final = frozenset({COMPLETED, FAILED})
 # Areas whose events concern an organization. The others are a person's, or the platform's.
 AREAS: Final = (
-    "api_key", "invitation", "model", "model_version", "organization", "service_account", "team",
-    "webhook",
+    "api_key", "batch_job", "invitation", "model", "model_version", "organization",
+    "prediction_job", "service_account", "team", "webhook",
 )  # fmt: skip
-MODEL_AREAS: Final = ("model", "model_version")
+MODEL_AREAS: Final = ("batch_job", "model", "model_version", "prediction_job")
 EXAMPLE_ID: Final = "01993a2e-7c1d-7b52-9f3a-5d2c8e4f6a10"
 EXAMPLE_TIME: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -2,7 +2,8 @@
 
 One runs in each worker process of the queue `webhooks`, as long as there is work. It alone speaks
 to the database; its threads wait for receivers. Slow receivers hold threads, never the sender, and
-those that keep failing hold half of the threads at most.
+those that keep failing hold half of the threads at most. Some threads are kept for webhooks that
+hold none, so that a few with slow receivers and much to tell never have all of them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from webhooks.waking import Alarm, ask_for_help, start_sender
 logger = structlog.get_logger(__name__)
 
 THREADS: Final = 24
+RESERVED: Final = 6
 # After which it claims no more and ends with what it holds; Celery would end it a little later.
 LIFE_S: Final = 1500.0
 LINGER_S: Final = 2.0  # it waits for more before it ends
@@ -59,13 +61,13 @@ class Sender:
     def _claim(self, threads: ThreadPoolExecutor) -> int:
         room = THREADS - len(self._busy)
         suspects = sum(lane.on_trial for lane in self._busy) < THREADS // 2
-        lanes = services.claim(room=room, suspects=suspects)
+        lanes = services.claim(room=room, reserved=RESERVED, suspects=suspects)
         for lane in lanes:
             self._busy[lane] = None
             threads.submit(self._run, lane)
         if lanes:
             self._last_work = time.monotonic()
-        if len(lanes) == room:
+        if lanes and len(lanes) >= room - RESERVED:
             ask_for_help()
         return len(lanes)
 

@@ -15,13 +15,13 @@ from common.context import request_context
 from common.crypto import SealBrokenError
 from common.errors import Invalid
 from common.outbound import Answer, Line, OutboundError
+from common.outbound.own import own_servers
 from common.tracing import outgoing
 from webhooks import schedule, signing
 from webhooks.models import Webhook
 from webhooks.services import Job, Lane, Outcome, Result
 from webhooks.services.claims import LANE_S
 from webhooks.services.results import GONE
-from webhooks.services.webhooks import own_servers
 
 logger = structlog.get_logger(__name__)
 
@@ -40,6 +40,12 @@ def send_lane(lane: Lane) -> list[Result]:
         for job in lane.jobs:
             with request_context(job.request_id):
                 result = attempt(line, lane.webhook, job)
+                logger.info(
+                    "webhook_attempted", webhook_id=str(lane.webhook.id),
+                    message_id=str(job.message_id), attempt=job.attempt,
+                    outcome=result.outcome.value, status=result.status, code=result.code,
+                    ms=result.duration_ms,
+                )  # fmt: skip
             results.append(result)
             if result.outcome is not Outcome.DELIVERED or time.monotonic() - start > LANE_S:
                 break

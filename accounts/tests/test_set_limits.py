@@ -261,9 +261,9 @@ def test_the_console_sets_limits_too(olga: User, alice: User) -> None:
 
 
 def test_memory_is_for_one_worker(settings: Settings) -> None:
-    settings.LIMITS_BACKEND, settings.WEB_WORKERS = "memory", 2
+    settings.LIMITS_BACKEND, settings.SERVING_PROCESSES = "memory", 2
     assert "slipway.W001" in [message.id for message in run_checks()]
-    settings.WEB_WORKERS = 1
+    settings.SERVING_PROCESSES = 1
     assert "slipway.W001" not in [message.id for message in run_checks()]
 
 

@@ -97,9 +97,7 @@ class ModelFiguresOutput(CountsOutput):
     version = serializers.IntegerField(allow_null=True, help_text="One version's, or all.")
     period = PeriodOutput(help_text="Which time this is about.")
     latency_ms = LatencyOutput(help_text="Milliseconds of whole calls.")
-    inference_ms_mean = serializers.FloatField(
-        allow_null=True, help_text="Mean milliseconds inside the model alone."
-    )
+    inference_ms = LatencyOutput(help_text="Milliseconds of calls inside the model alone.")
     cache_hits = serializers.IntegerField(help_text="Calls that found the model loaded.")
     labels = serializers.SerializerMethodField(help_text="How often each label was answered.")
     errors = serializers.SerializerMethodField(  # type: ignore[assignment]  # a field, which DRF takes away
@@ -154,8 +152,13 @@ class PersonFiguresOutput(CountsOutput):
         help_text="Share of right answers; null until there is feedback.",
     )
     models = ModelLineOutput(many=True, help_text="The most called first.")
+    labels = serializers.SerializerMethodField(help_text="The labels that one got most often.")
+    trend = TrendOutput(help_text="Against the period before.")
     hours = HourOutput(many=True, help_text="By hour of the day.")
     weekdays = WeekdayOutput(many=True, help_text="By day of the week.")
+
+    def get_labels(self, row: Any) -> dict[str, int]:
+        return dict(row.labels)
 
 
 class StatisticsOutput(Output):

@@ -11,7 +11,7 @@ from uuid import UUID
 from accounts.actors import Actor
 from analytics.errors import AnalyticsDenied, TooManyModels
 from analytics.periods import Period
-from analytics.shapes import Counts, by_hour, by_weekday, change, filled, latency, ms, top
+from analytics.shapes import Counts, by_hour, by_weekday, filled, ms, spread, top, trend
 from inference import figures
 from inference.models import Prediction
 from inference.quality import Quality, quality_by_version
@@ -46,7 +46,7 @@ class ModelFigures:
     counts: Counts
     before: Counts
     latency_ms: dict[str, float | None]
-    inference_ms_mean: float | None
+    inference_ms: dict[str, float | None]
     cache_hits: int
     labels: list[tuple[str, int]]
     errors: list[tuple[str, int]]
@@ -61,10 +61,7 @@ class ModelFigures:
     @property
     def trend(self) -> dict[str, float | None]:
         """By what share calls and failures grew over the period before."""
-        return {
-            "total": change(self.counts.total, self.before.total),
-            "failed": change(self.counts.failed, self.before.failed),
-        }
+        return trend(self.counts, self.before)
 
 
 def model_figures(actor: Actor, ref: str, period: Period) -> ModelFigures:
@@ -93,8 +90,8 @@ def model_figures(actor: Actor, ref: str, period: Period) -> ModelFigures:
             sum(one.rows for one in before.values()),
             sum(one.failed for one in before.values()),
         ),
-        latency_ms=latency(sums),
-        inference_ms_mean=ms(sums.inference_us / sums.requests if sums.requests else None),
+        latency_ms=spread(sums.duration, sums.requests),
+        inference_ms=spread(sums.inference, sums.requests),
         cache_hits=sums.cache_hits,
         labels=top(sums.labels, MOST_LABELS),
         errors=top(sums.errors, MOST_LABELS),

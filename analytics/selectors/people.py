@@ -12,7 +12,7 @@ from django.db.models import Sum
 from accounts.actors import Actor
 from analytics.models import OptOut
 from analytics.periods import Period
-from analytics.shapes import Counts, by_hour, by_weekday, change, filled, ms, top
+from analytics.shapes import Counts, by_hour, by_weekday, filled, ms, top, trend
 from common.ids import least_id
 from common.models import EventRecord
 from inference import figures
@@ -48,10 +48,7 @@ class Dashboard:
     @property
     def trend(self) -> dict[str, float | None]:
         """By what share calls and failures grew over the period before."""
-        return {
-            "total": change(self.counts.total, self.before.total),
-            "failed": change(self.counts.failed, self.before.failed),
-        }
+        return trend(self.counts, self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +57,18 @@ class PersonFigures:
 
     period: Period
     counts: Counts
+    before: Counts
     models: list[ModelLine]
     daily: list[dict[str, Any]]
+    labels: list[tuple[str, int]]
     hours: list[dict[str, int]]
     weekdays: list[dict[str, Any]]
     quality: Quality
+
+    @property
+    def trend(self) -> dict[str, float | None]:
+        """By what share calls and failures grew over the period before."""
+        return trend(self.counts, self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,9 @@ def person_figures(actor: Actor, period: Period) -> PersonFigures:
     since, until = period.since, period.until
     only = _reach(actor)
     rows = figures.counts_of_person(actor.id, since, until, versions=only)
+    before = figures.counts_of_person(
+        actor.id, period.before.since, period.before.until, versions=only
+    )
     points = figures.series_of_person(
         actor.id, since, until, unit=period.resolution, zone=period.sql_zone, versions=only
     )
@@ -116,8 +123,10 @@ def person_figures(actor: Actor, period: Period) -> PersonFigures:
     return PersonFigures(
         period=period,
         counts=_sum(rows.values()),
+        before=_sum(before.values()),
         models=_lines(rows),
         daily=filled(points, period),
+        labels=top(figures.labels_of_person(actor.id, since, until, versions=only), MOST_LABELS),
         hours=by_hour(pattern),
         weekdays=by_weekday(pattern),
         quality=quality_for_person(actor.id, since, until, versions=only),

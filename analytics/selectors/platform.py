@@ -14,7 +14,7 @@ from accounts.permissions import check_operator
 from accounts.selectors.operators import count_by_status
 from analytics.models import OptOut
 from analytics.periods import Period
-from analytics.shapes import Counts, change, filled
+from analytics.shapes import Counts, filled, trend
 from common.http import health
 from common.ids import least_id
 from common.models import EventRecord
@@ -55,10 +55,7 @@ class PlatformFigures:
     @property
     def trend(self) -> dict[str, float | None]:
         """By what share calls and failures grew over the period before."""
-        return {
-            "total": change(self.counts.total, self.before.total),
-            "failed": change(self.counts.failed, self.before.failed),
-        }
+        return trend(self.counts, self.before)
 
 
 def platform_overview(actor: Actor, period: Period) -> PlatformFigures:

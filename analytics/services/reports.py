@@ -101,14 +101,18 @@ def _send_one() -> bool:
         return False
     now = clock.now()
     try:
-        actor = actor_for_user(report.user)
-        _mail(report, document(report, actor, _period(report, now)))
+        with transaction.atomic():
+            actor = actor_for_user(report.user)
+            _mail(report, document(report, actor, _period(report, now)))
     except (DomainError, TypeError) as error:
         # It may not be seen any more, or whoever wanted it is gone.
         report.last_error, report.due_at = str(error)[:500], _next(report, now)
     except (OSError, smtplib.SMTPException) as error:
         logger.warning("report_not_sent", report_id=str(report.id), error=str(error))
         report.last_error, report.due_at = "The mail could not be sent.", now + AGAIN
+    except Exception:  # a fault of ours in one report must not hold up everybody's
+        logger.exception("report_failed", report_id=str(report.id))
+        report.last_error, report.due_at = "The report could not be made.", _next(report, now)
     else:
         report.last_error, report.last_sent_at, report.due_at = "", now, _next(report, now)
     report.touch("last_error", "last_sent_at", "due_at")

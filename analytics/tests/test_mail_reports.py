@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from pypdf import PdfReader
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -17,10 +18,12 @@ from accounts.actors import Actor, actor_for_user
 from accounts.errors import OperatorsOnly
 from accounts.models import User
 from accounts.tests.inbox import Inbox, serving
-from analytics import services
+from analytics import documents, services
+from analytics.documents import Document
 from analytics.errors import BadReport
 from analytics.models import Report
 from analytics.periods import BadPeriod
+from analytics.services import reports
 from analytics.tests.conftest import Count
 from conftest import FrozenClock
 from registry.models import ModelVersion
@@ -116,6 +119,29 @@ def test_a_report_of_what_may_not_be_seen_any_more_says_so(
     assert "no model" in report.last_error
     assert report.due_at > clock.now
     assert inbox.messages == []
+
+
+def test_one_that_can_not_be_made_holds_up_no_other(
+    actor: Actor, inbox: Inbox, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = services.create_report(actor=actor, about="dashboard", every="day")
+    sound = services.create_report(actor=actor, about="dashboard", every="day")
+
+    def document(report: Report, *given: Any) -> Document:
+        if report.id == broken.id:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return documents.document(report, *given)
+
+    monkeypatch.setattr(reports, "document", document)
+    clock.now = broken.due_at
+    assert services.send_due_reports() == 2
+    broken.refresh_from_db()
+    sound.refresh_from_db()
+    assert broken.last_error == "The report could not be made."
+    assert broken.due_at > clock.now
+    assert sound.last_sent_at == clock.now
+    assert len(inbox.messages) == 1
 
 
 def test_a_mail_server_that_is_away_is_tried_again(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
+from analytics import periods
 from analytics.periods import BadPeriod, parse_period
 from analytics.shapes import starts
 from conftest import FrozenClock
@@ -86,6 +88,7 @@ def test_months_begin_on_the_first(clock: FrozenClock) -> None:
         ({"from": "9999-01-01", "to": "9999-01-02"}, "to", "between 1970 and 2200"),
         ({"tz": "+00:10"}, "tz", "whole quarters"),
         ({"tz": "Mars/Olympus"}, "tz", "no time zone"),
+        ({"tz": "localtime"}, "tz", "no time zone"),
         ({"tz": "../../etc/passwd"}, "tz", "no time zone"),
         ({"tz": "+25:00"}, "tz", "no time zone"),
         ({"resolution": "minute"}, "resolution", "one of"),
@@ -106,3 +109,11 @@ def test_the_period_before_is_as_long(clock: FrozenClock) -> None:
     period = parse_period({"days": "7"})
     assert period.before.until == period.since
     assert period.before.length == period.length > timedelta(days=6)
+
+
+@pytest.mark.django_db
+def test_every_zone_that_is_taken_is_one_of_postgresqls() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_timezone_names")
+        known = {name for (name,) in cursor.fetchall()}
+    assert periods._zones() - known == set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from accounts.actors import actor_for_user
 from accounts.models import Membership, User
 from analytics.tests.conftest import Count
+from common.csv_text import cell
 from conftest import FrozenClock
 from inference import figures
 from inference.figures import EVERYTHING, SERIES, SPANS
@@ -31,10 +32,10 @@ DAY = timedelta(days=1)
 ROUTE = "/api/v1/analytics"
 OTHERS = """
 INSERT INTO {table} (version_id, {column}, requests, rows, failed, errors, duration_us_sum,
-    inference_us_sum, latency_histogram, labels, confidence_sum, confidence_count,
-    confidence_histogram, cache_hits, last_at)
-SELECT gen_random_uuid(), '2026-02-20', 1, 1, 0, '{{}}', 1, 1, '{{}}', '{{}}', 0, 0, '{{}}', 0,
-    now()
+    latency_histogram, inference_us_sum, inference_histogram, labels, confidence_sum,
+    confidence_count, confidence_histogram, cache_hits, last_at)
+SELECT gen_random_uuid(), '2026-02-20', 1, 1, 0, '{{}}', 1, '{{}}', 1, '{{}}', '{{}}', 0, 0, '{{}}',
+    0, now()
 FROM generate_series(1, 30000)
 """
 
@@ -59,7 +60,9 @@ def test_a_models_figures_are_the_sums_of_its_calls(
     client: APIClient, alice: User, version: ModelVersion, count: Count
 ) -> None:
     count(version, alice, NOON, NOON - DAY, NOON - DAY, labels=["yes"], duration_us=1000)
-    count(version, alice, NOON - 2 * DAY, labels=["no"], duration_us=9000, rows=3)
+    count(
+        version, alice, NOON - 2 * DAY, labels=["no"], duration_us=9000, inference_us=3000, rows=3
+    )
     count(version, alice, NOON, labels=[], status=400, code="invalid_input", duration_us=50)
     count(version, alice, NOON - 40 * DAY)
     make_prediction(version, alice, status=400, code="invalid_input")
@@ -73,6 +76,10 @@ def test_a_models_figures_are_the_sums_of_its_calls(
     assert (latency["min"], latency["max"], latency["mean"]) == (0.05, 9.0, 2.41)
     assert latency["p50"] == pytest.approx(1, rel=0.12)
     assert latency["p99"] <= 9.0
+    inside = found["inference_ms"]
+    assert (inside["min"], inside["max"], inside["mean"]) == (0.5, 3.0, 1.0)
+    assert inside["p50"] == pytest.approx(0.5, rel=0.12)
+    assert inside["p99"] == pytest.approx(3, rel=0.12)
     days = {one["date"]: one["total"] for one in found["daily"]}
     assert len(days) == 30
     assert [days[d] for d in ("2026-02-27", "2026-02-28", "2026-03-01")] == [1, 2, 2]
@@ -108,6 +115,17 @@ def test_days_begin_where_the_zone_has_them(
     totals = {one["date"]: one["total"] for one in found["daily"] if one["total"]}
     assert totals == days
     assert found["total"] == 3
+
+
+def test_the_hour_that_a_clock_goes_back_over_is_two(
+    client: APIClient, alice: User, version: ModelVersion, count: Count
+) -> None:
+    change = datetime(2025, 10, 26, 1, tzinfo=UTC)  # 3:00 in Paris becomes 2:00
+    count(version, alice, *[change + n * HOUR / 2 for n in (-1, 0, 1, 2)])
+    given = {"from": "2025-10-26", "to": "2025-10-26", "tz": "Europe/Paris", "resolution": "hour"}
+    found = get(client, "models/churn", **given)
+    assert [one["total"] for one in found["daily"] if one["total"]] == [1, 2, 1]
+    assert len(found["daily"]) == 25
 
 
 def test_a_period_in_the_middle_of_days_counts_no_more(
@@ -192,10 +210,14 @@ def test_ones_own_predictions_are_those_one_made(
     client: APIClient, alice: User, charlie: User, version: ModelVersion, count: Count
 ) -> None:
     foreign = make_version(make_model(charlie, "foreign"))
-    count(version, charlie, NOON)
-    count(foreign, alice, NOON, NOON)
-    count(version, alice, NOON, status=503, code="model_unavailable")
+    count(version, charlie, NOON, labels=["another's"])
+    count(foreign, alice, NOON, labels=["yes", "no"])
+    count(foreign, alice, NOON, labels=["no"])
+    count(foreign, alice, NOON - 40 * DAY, NOON - 40 * DAY, labels=["long ago"])
+    count(version, alice, NOON, status=503, code="model_unavailable", labels=[])
     found = client.get("/api/v1/users/me/predictions/analytics").json()
+    assert found["labels"] == {"no": 2, "yes": 1}
+    assert found["trend"]["total"] == 0.5
     assert (found["total"], found["failed"]) == (3, 1)
     assert {one["model"]: one["total"] for one in found["models"]} == {
         "charlie/foreign": 2,
@@ -291,6 +313,46 @@ def test_every_figure_is_had_as_csv(
         assert {one["name"] for one in found} == {"'=1+1", "no"}
     if part == "summary":
         assert found[0]["latency_ms.max"] == "1.0"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{ROUTE}/models/churn",
+        f"{ROUTE}/models/compare",
+        f"{ROUTE}/user-dashboard",
+        "/api/v1/users/me/predictions/analytics",
+        "/api/v1/users/me/statistics",
+    ],
+)
+def test_nothing_in_an_answer_is_missing_from_its_tables(
+    client: APIClient, alice: User, version: ModelVersion, count: Count, path: str
+) -> None:
+    count(version, alice, NOON, labels=["yes"], duration_us=1234, inference_us=789)
+    count(version, alice, NOON - DAY, labels=[], status=400, code="invalid_input")
+    make_prediction(version, alice, status=400, code="invalid_input")
+    asked = {"refs": "churn,churn/versions/1", "format": "csv"}
+    told = client.get(path, asked | {"part": "nonsense"}).json()["detail"]
+    parts = told.removeprefix("part is one of ").removesuffix(".").split(", ")
+    cells: set[str] = set()
+    for part in parts:
+        for row in rows_of(client.get(path, asked | {"part": part})):
+            cells |= set(row.values())
+    assert {
+        str(cell(value)) for value in _leaves(client.get(path, asked | {"format": "json"}).json())
+    } - cells == set()
+
+
+def _leaves(answer: Any) -> Iterator[Any]:
+    """What stands in an answer, at whatever depth; of null nothing stands in a table."""
+    if isinstance(answer, dict):
+        for value in answer.values():
+            yield from _leaves(value)
+    elif isinstance(answer, list):
+        for value in answer:
+            yield from _leaves(value)
+    elif answer is not None:
+        yield answer
 
 
 def test_a_part_that_is_none_is_named(client: APIClient, version: ModelVersion) -> None:

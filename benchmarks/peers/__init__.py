@@ -68,14 +68,20 @@ PEERS = (
 )  # fmt: skip
 
 
+def trained(name: str, model: str, work: Path) -> tuple[Path, Path]:
+    """A peer's interpreter, and a folder with the model as its own libraries write it."""
+    python = python_with(HERE / f"{name}.txt", "bench")
+    folder = work / f"{name}-{model}"
+    folder.mkdir()
+    subprocess.run([str(python), str(HERE / "train.py"), model, str(folder)], check=True)
+    return python, folder
+
+
 @contextmanager
 def serving(peer: Peer, model: str, row: list[float], work: Path) -> Iterator[Target]:
     """The peer with the model, trained in its own environment, until it is no longer needed."""
-    python = python_with(HERE / f"{peer.name}.txt", "bench")
-    folder = work / f"{peer.name}-{model}"
-    folder.mkdir()
+    python, folder = trained(peer.name, model, work)
     port = free_port()
-    subprocess.run([str(python), str(HERE / "train.py"), model, str(folder)], check=True)
     _settings(folder, port)
     known = {"python": python, "bin": python.parent, "port": port, "folder": folder}
     command = [part.format(**known) for part in peer.command]

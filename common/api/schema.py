@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
@@ -62,6 +63,16 @@ PROBLEM_ANSWERS = {
 }
 
 
+MLFLOW = "/mlflow/api/"
+ORGANIZATION = {
+    "in": "path",
+    "name": "organization",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The slug of an organization of the caller's.",
+}
+
+
 class AutoSchema(SpectacularAutoSchema):
     """Adds the scope a route asks for to its description."""
 
@@ -72,7 +83,7 @@ class AutoSchema(SpectacularAutoSchema):
 
     def get_tags(self) -> list[str]:
         """One tag an area: the first part of the path below the version."""
-        return [self.path.removeprefix("/api/v1/").split("/")[0]]
+        return [self.path.removeprefix("/api/v1").strip("/").split("/")[0]]
 
     def _scope(self) -> str:
         scopes = getattr(self.view, "scopes", None)
@@ -86,12 +97,27 @@ def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Postprocessing hook: every operation lists the problems it can answer with."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     schemas |= {"Problem": PROBLEM, "MLflowError": MLFLOW_ERROR, "ProtocolError": PROTOCOL_ERROR}
-    for path, operations in result.get("paths", {}).items():
+    paths = result.get("paths", {})
+    paths |= _in_organization(paths)
+    for path, operations in paths.items():
         for operation in operations.values():
             for status, text in PROBLEM_ANSWERS.items():
                 answer = {"description": text, "content": _error_content(path)}
                 operation["responses"].setdefault(status, answer)
     return result
+
+
+def _in_organization(paths: dict[str, Any]) -> dict[str, Any]:
+    """MLflow's routes once more below the organization whose they are: `/mlflow/acme/…`."""
+    found: dict[str, Any] = {}
+    for path, operations in paths.items():
+        if path.startswith(MLFLOW):
+            named = copy.deepcopy(operations)
+            for operation in named.values():
+                operation["operationId"] += "_in"
+                operation["parameters"] = [ORGANIZATION, *operation.get("parameters", [])]
+            found[path.replace(MLFLOW, f"/mlflow/{{organization}}{MLFLOW[7:]}", 1)] = named
+    return found
 
 
 def _error_content(path: str) -> dict[str, Any]:
@@ -100,6 +126,8 @@ def _error_content(path: str) -> dict[str, Any]:
     if path.endswith("/invocations") or path == "/ping":
         # The problem is what an address gets that is none of the route's.
         kinds["application/json"] = "MLflowError"
+    elif path.startswith("/mlflow"):
+        kinds = {"application/json": "MLflowError"}
     elif path.startswith(("/v1/", "/v2")):
         kinds = {"application/json": "ProtocolError"}
     return {

@@ -12,6 +12,7 @@ from common.api.problems import as_domain_error
 from common.context import request_context
 from common.errors import DomainError, TooLarge
 from common.http.address import client_origin
+from common.http.mlflow import REGISTRY
 from common.http.views import answer_error
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -73,8 +74,8 @@ class BodyGuardMiddleware:
     def _fault(self, request: HttpRequest) -> DomainError | None:
         length = request.META.get("CONTENT_LENGTH") or ""
         if not length:
-            chunked = "HTTP_TRANSFER_ENCODING" in request.META
-            return LengthRequired() if chunked and request.method in WITH_BODY else None
+            chunked = "HTTP_TRANSFER_ENCODING" in request.META and request.method in WITH_BODY
+            return LengthRequired() if chunked and not _is_empty_artifact(request) else None
         if not (length.isascii() and length.isdigit()):
             return LengthRequired("Content-Length must be a whole number.")
         most = _most_bytes(request)
@@ -117,14 +118,32 @@ class WholeBody:
 
 
 def _most_bytes(request: HttpRequest) -> int:
-    """The cap on the body: a model's for an upload, else a request's."""
-    multipart = (request.content_type or "") == "multipart/form-data"
-    if multipart and request.path.rstrip("/") in UPLOAD_PATHS:
-        return int(settings.MODEL_MAX_BYTES) + 1024 * 1024  # the form's other fields
+    """The cap on the body: a model's or a batch's for an upload, else a request's."""
+    if request.method == "PUT" and is_artifact(request):
+        return int(settings.MODEL_MAX_BYTES)
+    if (request.content_type or "") == "multipart/form-data":
+        path = request.path.rstrip("/")
+        if path in UPLOAD_PATHS:
+            return int(settings.MODEL_MAX_BYTES) + OTHER_FIELDS
+        if path.endswith(BATCH_PATH):
+            return int(settings.BATCH_MAX_BYTES) + OTHER_FIELDS
     return int(settings.REQUEST_MAX_BYTES)
 
 
+def is_artifact(request: HttpRequest) -> bool:
+    """Whether the address is of a file that an MLflow client logs: its body is streamed."""
+    return request.path.startswith(REGISTRY) and ARTIFACTS in request.path
+
+
+def _is_empty_artifact(request: HttpRequest) -> bool:
+    """Whether this is an empty file, which `requests` sends in chunks of which there are none."""
+    return is_artifact(request) and not request.META["wsgi.input"].read(1)
+
+
+ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
 PREDICT_ADVICE = " Send many rows as a file to POST /api/v1/models/{ref}/predict/batch."
+BATCH_PATH = "/predict/batch"
+OTHER_FIELDS = 1024 * 1024  # bytes of a form beside its file
 UPLOAD_PATHS = frozenset({"/api/v1/models", "/models/upload"})
 
 

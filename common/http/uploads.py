@@ -63,9 +63,12 @@ class QuarantineUploadHandler(FileUploadHandler):
 
 
 @contextlib.contextmanager
-def quarantined_uploads(request: HttpRequest) -> Iterator[None]:
-    """While this holds, the request's files go to quarantine; enter it before the body is read."""
-    handler = QuarantineUploadHandler(request, most=settings.MODEL_MAX_BYTES)
+def quarantined_uploads(request: HttpRequest, *, most: int | None = None) -> Iterator[None]:
+    """While this holds, the request's files go to quarantine; enter it before the body is read.
+
+    `most` is how many bytes each may have: as many as a model, unless it is given.
+    """
+    handler = QuarantineUploadHandler(request, most=most or settings.MODEL_MAX_BYTES)
     request.upload_handlers = [handler]
     try:
         yield
@@ -73,14 +76,16 @@ def quarantined_uploads(request: HttpRequest) -> Iterator[None]:
         handler.close()
 
 
-def receives_files(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def receives_files(
+    view: Callable[..., HttpResponse], *, most: Callable[[], int] | None = None
+) -> Callable[..., HttpResponse]:
     """A page that takes files. The CSRF check reads the form, so it must come after the handler."""
     protected = csrf_protect(view)
 
     @csrf_exempt
     @wraps(view)
     def receive(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with quarantined_uploads(request):
+        with quarantined_uploads(request, most=most() if most else None):
             return protected(request, *args, **kwargs)
 
     return receive

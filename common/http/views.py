@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from common.errors import Denied, DomainError, Invalid, NotFound
+from common.http.mlflow import REGISTRY, mlflow_response
 from common.http.problems import problem_headers, problem_response
 
 logger = structlog.get_logger(__name__)
@@ -26,6 +27,8 @@ def answer_error(request: HttpRequest, error: DomainError) -> HttpResponse:
         # The inference protocol's clients read errors in one form alone.
         headers = problem_headers(error)
         return JsonResponse({"error": error.message}, status=error.status, headers=headers)
+    if request.path.startswith(REGISTRY):
+        return mlflow_response(error)
     wants_page = request.accepts("text/html") and not request.path.startswith(MACHINE_PATHS)
     if not wants_page:
         return problem_response(error)

@@ -37,4 +37,4 @@ def limiter() -> Limiter:
 
     if settings.LIMITS_BACKEND == "memory":
         return Limiter(MemoryStore(), workers=1)
-    return Limiter(RedisStore(settings.REDIS_URL), workers=settings.WEB_WORKERS)
+    return Limiter(RedisStore(settings.REDIS_URL), workers=settings.SERVING_PROCESSES)

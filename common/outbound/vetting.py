@@ -19,6 +19,7 @@ WEB_PORTS: Final = frozenset({80, 443})
 REFUSED_PORTS: Final = frozenset(
     {2375, 2376, 2379, 2380, 3306, 5432, 5984, 6379, 6443, 9200, 9300, 10250, 10255, 11211, 27017}
 )
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  compared, not bound
 LOOKUPS: Final = 16
 # glibc's resolver knows no deadline of ours: a look-up that takes too long is left to itself.
 _resolver = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="resolver")
@@ -123,7 +124,20 @@ def _is_own(host: str, port: int, address: Address, own: frozenset[tuple[str, in
     if not names:
         return False
     plain = str(unmapped(address))
+    if names & EVERYWHERE and _is_local(unmapped(address)):
+        return True
     return host in names or plain in names or any(plain in _known(name) for name in names)
+
+
+def _is_local(address: Address) -> bool:
+    """Whether it is an address of this machine: nothing else can be bound."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError:
+        return False
+    return True
 
 
 def _known(name: str) -> frozenset[str]:

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from common.errors import Invalid
 from common.outbound import (
@@ -27,6 +28,7 @@ from common.outbound import (
     vet,
 )
 from common.outbound.line import MOST_BYTES
+from common.outbound.own import own_servers
 from common.outbound.policy import Kind, kind_of
 from common.tests.receiver import Received, always, receiving, speaking
 
@@ -327,3 +329,13 @@ def test_an_address_is_of_one_kind(text: str, kind: Kind) -> None:
 )
 def test_a_url_is_put_together_anew(text: str, whole: str) -> None:
     assert str(checked_url(text)) == whole
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104  compared, not bound
+@pytest.mark.parametrize("asked", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
+def test_who_listens_everywhere_is_no_receiver_of_its_own(
+    host: str, asked: str, settings: Settings
+) -> None:
+    settings.HOST, settings.PORT = host, 8123
+    with pytest.raises(AddressRefused, match="the installation itself"):
+        vet(asked, 8123, LOOPBACK, timeout=1.0, own=own_servers())

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from common import storage
 from common.errors import TooLarge, Unavailable
+from common.ids import uuid7
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +81,17 @@ def test_bytes_are_kept_once(folders: Path) -> None:
         assert file.read() == b"graph"
     storage.discard(first)
     assert not storage.has_blob(first)
+
+
+def test_a_lent_file_is_the_same_one_and_outlives_its_lender(folders: Path) -> None:
+    folder = storage.Folder("things", uuid7())
+    received = receive(b"content")
+    folder.adopt(received, "name")
+    lent = folder.lend("name", sha256=received.sha256, size=received.size)
+    assert lent.path.samefile(folder.path / "name")
+    assert quarantined(folders) == [lent.path]
+    folder.delete()
+    storage.adopt(lent.path, lent.sha256)
+    assert storage.open_sound_blob(lent.sha256).read() == b"content"
+    with pytest.raises(FileNotFoundError):
+        folder.lend("name", sha256=received.sha256, size=received.size)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-QUEUES = "default,journal,models,bulk"
+QUEUES = "default,journal,models"
 WORKER_PROCESSES = 2
 # Connections one web worker holds at once, most of them idle between two requests.
 BACKPRESSURE = 512
@@ -22,14 +22,24 @@ def web(*, host: str, port: int, workers: int, threads: int) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def grpc() -> tuple[str, ...]:
+    """V2 over gRPC, where GRPC_PORT names a port."""
+    return ("-m", "config.grpc_server")
+
+
 def worker() -> tuple[str, ...]:
-    """Celery for every queue but the webhooks'."""
+    """Celery for every queue but those whose tasks take long."""
     return _celery(QUEUES, WORKER_PROCESSES)
 
 
 def webhooks(*, processes: int) -> tuple[str, ...]:
     """Celery for the webhooks' queue: each process is a sender, which slow receivers keep busy."""
     return _celery("webhooks", processes)
+
+
+def bulk(*, processes: int) -> tuple[str, ...]:
+    """Celery for files of rows: nothing else is to wait behind them."""
+    return _celery("bulk", processes)
 
 
 def _celery(queues: str, processes: int) -> tuple[str, ...]:

@@ -22,9 +22,11 @@ class Installation:
     home: Path
     host: str
     port: int
+    grpc_port: int
     workers: int
     threads: int
     senders: int
+    bulk_processes: int
     jail_socket: Path
 
     @property
@@ -39,6 +41,11 @@ class Installation:
         )
         return self._program("web", argv, {"SLIPWAY_ROLE": "web", **commands.WEB_ENVIRONMENT})
 
+    def grpc(self) -> Program:
+        return self._program(
+            "grpc", commands.grpc(), {"SLIPWAY_ROLE": "web", **commands.WEB_ENVIRONMENT}
+        )
+
     def worker(self) -> Program:
         extra = {"SLIPWAY_ROLE": "worker", **commands.WORKER_ENVIRONMENT}
         return self._program("worker", commands.worker(), extra)
@@ -47,6 +54,10 @@ class Installation:
         extra = {"SLIPWAY_ROLE": "worker", **commands.WORKER_ENVIRONMENT}
         argv = commands.webhooks(processes=self.senders)
         return self._program("webhooks", argv, extra)
+
+    def bulk(self) -> Program:
+        extra = {"SLIPWAY_ROLE": "worker", **commands.WORKER_ENVIRONMENT}
+        return self._program("bulk", commands.bulk(processes=self.bulk_processes), extra)
 
     def beat(self) -> Program:
         schedule = str(self.home / "run" / "beat-schedule")

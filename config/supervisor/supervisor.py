@@ -86,8 +86,11 @@ class Supervisor:
         self._await_web()
         # Compiled models answer without the sandbox; its warm-up need not slow the first answer.
         self.jail = self.jail or self._begin(self.installation.jail())
+        if self.installation.grpc_port:
+            self.serving.append(self._begin(self.installation.grpc()))
         self.serving.append(self._begin(self.installation.worker()))
         self.serving.append(self._begin(self.installation.webhooks()))
+        self.serving.append(self._begin(self.installation.bulk()))
         self.serving.append(self._begin(self.installation.beat()))
         self._greet()
 

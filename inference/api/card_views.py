@@ -14,7 +14,9 @@ from accounts.api import actor
 from common.api.conditional import ConditionalMixin
 from common.errors import Fault, Invalid
 from inference import cards
+from inference.api.lineage_serializers import LineageOutput
 from inference.api.serializers import CardOutput, VersionComparisonOutput, shown
+from inference.lineage import lineage
 
 FORMATS = ("json", "markdown")
 
@@ -45,6 +47,17 @@ class CardView(ConditionalMixin):
             return Response(shown([found])[0])
         text = render_to_string("inference/card.md", {"card": found, "days": cards.LIVE_DAYS})
         return HttpResponse(text, content_type="text/markdown; charset=utf-8")
+
+
+class LineageView(ConditionalMixin):
+    """Where a version comes from, and what came of it."""
+
+    scopes = "models:read"
+
+    @extend_schema(responses=LineageOutput, operation_id="models_lineage")
+    def get(self, request: Request, ref: str) -> Response:
+        """The file, dataset, run and versions it was made from; its predictions; what it became."""
+        return Response(LineageOutput(lineage(actor(request), ref)).data)
 
 
 class CompareVersionsView(ConditionalMixin):

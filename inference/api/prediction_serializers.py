@@ -74,7 +74,9 @@ class PredictionFilter(Input):
 class ExportInput(PredictionFilter):
     """Which predictions, and as what."""
 
-    format = serializers.ChoiceField(FORMATS, default="csv", help_text="`csv` or `json`.")
+    format = serializers.ChoiceField(
+        FORMATS, default="csv", help_text="`csv`, `json` or `parquet`."
+    )
 
     def wanted(self) -> tuple[Wanted, int]:
         self.validated_data.pop("format")

@@ -30,7 +30,11 @@ from inference.api.prediction_serializers import (
 from inference.exports import export
 from inference.services import Truth
 
-CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
 COMPARED = ("model", "version", "door", "status", "code", "rows", "inputs", "outputs")
 
 
@@ -72,6 +76,7 @@ class ExportView(APIView):
         responses={
             (200, "text/csv"): bytes,
             (200, "application/json"): PredictionDetailOutput(many=True),
+            (200, "application/vnd.apache.parquet"): bytes,
         },
         operation_id="predictions_export",
     )

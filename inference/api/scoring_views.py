@@ -20,7 +20,15 @@ from common.ids import uuid7_bytes
 from inference.api.door_views import DoorView
 from inference.journal.record import pack_facts
 from inference.oip import metadata
-from inference.scoring.door import INVOCATIONS, JSON, V1, ScoringDoor, kserve_error, mlflow_error
+from inference.scoring.door import (
+    INVOCATIONS,
+    JSON,
+    PARQUET,
+    V1,
+    ScoringDoor,
+    kserve_error,
+    mlflow_error,
+)
 from inference.serving import served_for
 from registry.selectors import check_answers, resolve_for_use, resolve_version
 
@@ -65,21 +73,28 @@ class ScoringView(DoorView):
         return HttpResponse(out, headers=dict([*headers, *served.notices]))
 
 
+BODIES = {
+    "application/json": OpenApiTypes.OBJECT,
+    "text/csv": OpenApiTypes.STR,
+    PARQUET: OpenApiTypes.BINARY,
+}
+
+
 class InvocationsView(ScoringView):
     """MLflow's door to a model."""
 
     scope = "predict"
 
     @extend_schema(
-        request={"application/json": OpenApiTypes.OBJECT, "text/csv": OpenApiTypes.STR},
+        request=BODIES,
         responses=OpenApiTypes.OBJECT,
         operation_id="models_invocations",
     )
     def post(self, request: Request, ref: str) -> HttpResponse:
         """Ask a model as MLflow's scoring server is asked.
 
-        JSON with one of `dataframe_split`, `dataframe_records`, `instances`, `inputs`, or CSV with
-        a line of names. `params.predict_method` may be `predict_proba`.
+        JSON with one of `dataframe_split`, `dataframe_records`, `instances`, `inputs`, CSV with a
+        line of names, or Parquet. `params.predict_method` may be `predict_proba`.
         """
         return self.answer(request, ref, _door_for(request))
 
@@ -88,7 +103,7 @@ class DefaultInvocationsView(InvocationsView):
     """The same without a name, as MLflow's and SageMaker's clients ask."""
 
     @extend_schema(
-        request={"application/json": OpenApiTypes.OBJECT, "text/csv": OpenApiTypes.STR},
+        request=BODIES,
         responses=OpenApiTypes.OBJECT,
         operation_id="invocations",
     )

@@ -56,6 +56,36 @@ class PredictionOutput(Output):
     correlation_id = serializers.CharField(allow_null=True, help_text="As it was given.")
 
 
+class PredictLaterInput(PredictInput):
+    callback_url = serializers.CharField(
+        required=False,
+        max_length=2000,
+        help_text="Where the job is sent (POST) once it is done; http or https.",
+    )
+
+
+class PredictionJobOutput(Output):
+    id = serializers.UUIDField(help_text="The job's id.")
+    model = serializers.CharField(help_text="`owner/name`.")
+    version = serializers.IntegerField(help_text="The version that answers; set by the call.")
+    status = serializers.ChoiceField(
+        choices=("queued", "running", "succeeded", "failed"), help_text="How far it is."
+    )
+    prediction = PredictionOutput(
+        allow_null=True, help_text="As `predict` would have answered; null until then."
+    )
+    problem = serializers.DictField(
+        allow_null=True, help_text="What `predict` would have refused with (RFC 9457)."
+    )
+    correlation_id = serializers.CharField(allow_null=True, help_text="As it was given.")
+    callback_url = serializers.CharField(allow_null=True, help_text="As it was given.")
+    callback_error = serializers.CharField(
+        allow_blank=True, help_text="Why the last try to call back failed."
+    )
+    created_at = serializers.DateTimeField(help_text="When the call came.")
+    finished_at = serializers.DateTimeField(allow_null=True, help_text="When it was done.")
+
+
 class QualityOutput(Output):
     rows = serializers.IntegerField(help_text="Rows whose truth is known, by feedback.")
     accuracy = serializers.FloatField(

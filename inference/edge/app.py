@@ -131,11 +131,17 @@ class Edge:
             elif (route := self._route(environ, token, path, PREDICT, limits)) is None:
                 return self._pass_on(environ, start_response)
             body = _read(environ, length)
-            out = native.answer(route.served, route.facts, body, id_, request_id)
+            out, said = native.answer(route.served, route.facts, body, id_, request_id)
         except Exception as error:  # noqa: BLE001  the last place that can answer
             _take_in(environ)
             return _refuse(error, start_response, request_id, now, limits)
-        headers = [*ANSWER_HEADERS, ("X-Request-ID", request_id), *limits, *route.served.notices]
+        headers = [
+            *ANSWER_HEADERS,
+            ("X-Request-ID", request_id),
+            *limits,
+            *route.served.notices,
+            *said,
+        ]
         start_response("200 OK", headers)
         took = time.monotonic() - now
         native_ok(int(took * NANOSECONDS))

@@ -51,7 +51,7 @@ HEARD_TYPES = (
     "organization.member_joined", "organization.member_role_changed",
     "organization.member_removed", "service_account.deleted", "team.deleted",
     "session.ended", "team.member_added", "team.member_role_changed", "team.member_removed",
-    "model.updated", "model.shared", "model.share_changed", "model.unshared",
+    "model.updated", "model.renamed", "model.shared", "model.share_changed", "model.unshared",
     "model_version.received", "model_version.ready", "model_version.rejected",
     "model_version.updated", "model.alias_moved", "model.alias_removed",
     "model_version.pinned", "model_version.unpinned",
@@ -226,7 +226,8 @@ class Callers:
         with self._lock:
             self._heard += 1
             if type_.startswith("model"):
-                self._forget_routes(str(payload["name"]).lower())
+                for name in (payload["name"], payload.get("new_name")):
+                    self._forget_routes(str(name).lower())
                 return
             whose = {
                 name: payload[name]

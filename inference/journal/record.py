@@ -49,6 +49,8 @@ class Door(IntEnum):
     PLAYGROUND = 3
     INVOCATIONS = 4
     V1 = 5
+    BATCH = 6
+    ASYNC = 7
 
 
 class Kind(IntEnum):

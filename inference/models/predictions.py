@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from accounts.actors import made_by
 from inference.journal.record import MAX_CODE, MAX_CORRELATION_ID, MAX_REQUEST_ID
 from registry.models import Model
 
@@ -23,6 +24,8 @@ class DoorName(models.IntegerChoices):
     PLAYGROUND = 3, "playground"
     INVOCATIONS = 4, "invocations"
     V1 = 5, "v1"
+    BATCH = 6, "batch"
+    ASYNC = 7, "async"
 
 
 class PredictionQuerySet(models.QuerySet["Prediction"]):
@@ -31,7 +34,7 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
 
         For finding one; lists ask for one organization or version after the other.
         """
-        own = Q(organization_id__in=actor.organization_ids) | Q(user_id=actor.id)
+        own = Q(organization_id__in=actor.organization_ids) | made_by(actor)
         return self.within(actor).filter(own)
 
     def within(self, actor: Actor) -> PredictionQuerySet:
@@ -157,8 +160,11 @@ class Figures(models.Model):
     duration_us_sum = models.BigIntegerField(default=0)
     duration_us_min = models.BigIntegerField(null=True, help_text="Unknown for old rows.")
     duration_us_max = models.BigIntegerField(null=True, help_text="Unknown for old rows.")
-    inference_us_sum = models.BigIntegerField(default=0)
     latency_histogram = ArrayField(models.BigIntegerField(), default=list)
+    inference_us_sum = models.BigIntegerField(default=0)
+    inference_us_min = models.BigIntegerField(null=True, help_text="Unknown for old rows.")
+    inference_us_max = models.BigIntegerField(null=True, help_text="Unknown for old rows.")
+    inference_histogram = ArrayField(models.BigIntegerField(), default=list)
     labels = models.JSONField(default=dict)
     confidence_sum = models.FloatField(default=0.0)
     confidence_count = models.BigIntegerField(default=0)
@@ -222,6 +228,7 @@ class UserRollUp(models.Model):
     rows = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
     inference_us_sum = models.BigIntegerField(default=0)
+    labels = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = "roll-up of a person"

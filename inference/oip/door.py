@@ -11,7 +11,7 @@ from common.errors import Invalid
 from common.ids import uuid_text
 from inference.journal.record import Door
 from inference.journal.writer import journal
-from inference.kept import kept_answer, kept_rows
+from inference.kept import kept_answer
 from inference.native import note_failure
 from inference.oip.answer import answer
 from inference.oip.encoding import compress, decompress
@@ -71,13 +71,13 @@ def infer(
         version=str(served.number),
         id=uuid_text(id_),
     )
-    kind, inputs = kept_rows(request.batch)
+    kind, inputs = served.kept_rows(request.batch)
     journal().append(
         facts, id_, Door.V2, 200, "", request.rows, ran.inference_ns,
         time.perf_counter_ns() - start, ran.cache_hit, request_id, _correlation(request),
         kind, inputs, kept_answer(ran.outputs),
     )  # fmt: skip
-    headers: Headers = [("Content-Type", said.content_type)]
+    headers: Headers = [("Content-Type", said.content_type), *ran.notices]
     if said.json_length is not None:
         headers.append((HEADER_LENGTH, str(said.json_length)))
     out = said.body

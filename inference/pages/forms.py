@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 
 from common.errors import DomainError
-from inference.models import Prediction
+from inference.models import FileFormat, Keep, Prediction
 from inference.quality import NUMERIC_TASKS
 from inference.services import Truth
 
@@ -18,6 +18,25 @@ MAX_FIELDS = 100
 def features_of(signature: dict[str, Any]) -> list[dict[str, Any]]:
     """Every feature of every input, in order."""
     return [feature for part in signature["inputs"] for feature in part["features"]]
+
+
+class BatchForm(forms.Form):
+    """A file of rows, and what is wanted of it."""
+
+    file = forms.FileField(allow_empty_file=True, max_length=255, label="File of rows")
+    format = forms.ChoiceField(
+        choices=[("", "as its name says"), *FileFormat.choices], required=False, label="What it is"
+    )
+    keep = forms.ChoiceField(
+        choices=[
+            (Keep.OTHERS, "those the model does not take"), (Keep.ALL, "all"), (Keep.NONE, "none"),
+        ],
+        initial=Keep.OTHERS,
+        label="Columns of the file that the result has too",
+    )  # fmt: skip
+    probabilities = forms.BooleanField(
+        required=False, initial=True, label="A column for each class's probability"
+    )
 
 
 class PlaygroundForm(forms.Form):

@@ -10,29 +10,22 @@ from typing import Any, Final
 import msgspec
 
 from common.errors import DomainError, Invalid
+from common.http import mlflow
+from common.http.mlflow import message_of
 from common.ids import uuid_text
 from common.runtime import Outputs
 from inference.journal.record import Door
 from inference.journal.writer import journal
-from inference.kept import kept_answer, kept_rows
+from inference.kept import kept_answer
 from inference.native import note_failure
+from inference.scoring.parquet import parse_parquet
 from inference.scoring.request import Asked, Parser, parse_csv, parse_instances, parse_json
 from inference.serving import Served
 from inference.tabular import batch_of
 
 JSON: Final = "application/json"
+PARQUET: Final = "application/vnd.apache.parquet"
 PREDICTION_ID: Final = "X-Prediction-ID"
-# MLflow's own names for what its clients know; the rest are its BAD_REQUEST.
-CODES: Final = {
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "RESOURCE_DOES_NOT_EXIST",
-    409: "INVALID_STATE",
-    429: "REQUEST_LIMIT_EXCEEDED",
-    503: "TEMPORARILY_UNAVAILABLE",
-}
-INTERNAL: Final = 500
-MOST_FAULTS: Final = 20
 Headers = list[tuple[str, str]]
 _encode = msgspec.json.Encoder().encode  # not finite becomes null
 
@@ -68,30 +61,23 @@ class ScoringDoor:
             took = time.perf_counter_ns() - start
             note_failure(facts, id_, self.door, error, took, request_id)
             raise
-        kind, inputs = kept_rows(batch)
+        kind, inputs = served.kept_rows(batch)
         journal().append(
             facts, id_, self.door, 200, "", batch.rows, ran.inference_ns,
             time.perf_counter_ns() - start, ran.cache_hit, request_id, "", kind, inputs,
             kept_answer(ran.outputs),
         )  # fmt: skip
-        return out, [("Content-Type", JSON), (PREDICTION_ID, uuid_text(id_))]
+        return out, [("Content-Type", JSON), (PREDICTION_ID, uuid_text(id_)), *ran.notices]
 
 
 def mlflow_error(error: DomainError) -> bytes:
-    """As MLflow tells it; without a traceback."""
-    code = "INTERNAL_ERROR" if error.status == INTERNAL else CODES.get(error.status, "BAD_REQUEST")
-    return _encode({"error_code": code, "message": message_of(error)})
+    """As MLflow's scoring server tells it."""
+    return mlflow.mlflow_error(error, otherwise="BAD_REQUEST")
 
 
 def kserve_error(error: DomainError) -> bytes:
     """As KServe tells it."""
     return _encode({"error": message_of(error)})
-
-
-def message_of(error: DomainError) -> str:
-    """The message with its first faults: these clients show one text."""
-    faults = [fault.detail for fault in error.errors[:MOST_FAULTS]]
-    return "; ".join([error.message, *faults])
 
 
 def _wanted(asked: Asked, outputs: Outputs) -> list[Any]:
@@ -108,5 +94,6 @@ V1: Final = ScoringDoor(Door.V1, parse_instances, kserve_error)
 INVOCATIONS: Final = {
     JSON: ScoringDoor(Door.INVOCATIONS, parse_json, mlflow_error),
     "text/csv": ScoringDoor(Door.INVOCATIONS, parse_csv, mlflow_error),
+    PARQUET: ScoringDoor(Door.INVOCATIONS, parse_parquet, mlflow_error),
 }
 """MLflow's door, by what the body is."""

@@ -22,9 +22,11 @@ from inference.quality import (
     Quality,
     Verdict,
     add_to_days,
+    as_answered,
     classes_of,
     judge,
     lock_days,
+    measure_again,
 )
 from inference.selectors import not_found
 from registry.models import ModelVersion
@@ -76,6 +78,8 @@ def give_feedback(truths: Sequence[Truth], *, actor: Actor) -> list[Told]:
         unique_fields=["prediction_id", "row"],
         update_fields=["label", "predicted", "correct", "error", "given_by", "updated_at"],
     )
+    for key in {_key(one) for one in before.values() if one.error is not None}:
+        measure_again(days[key])
     return told
 
 
@@ -127,7 +131,8 @@ def _judged(truth: Truth, found: dict[UUID | str, Prediction], actor: Actor) -> 
             code="no_such_row",
         )
     predicted = _answer(prediction, truth.row)
-    verdict = _verdict(prediction, predicted, truth.label)
+    label = as_answered(predicted, truth.label)
+    verdict = _verdict(prediction, predicted, label)
     return Feedback(
         prediction_id=prediction.id,
         row=truth.row,
@@ -135,7 +140,7 @@ def _judged(truth: Truth, found: dict[UUID | str, Prediction], actor: Actor) -> 
         version_id=prediction.version_id,
         user_id=prediction.user_id,
         given_by_id=actor.id,
-        label=truth.label,
+        label=label,
         predicted=predicted,
         correct=verdict.correct,
         error=verdict.error,

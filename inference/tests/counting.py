@@ -10,14 +10,8 @@ import pytest
 from django.db import transaction
 
 from accounts.models import User
-from inference.rollups import (
-    EPOCH,
-    Fact,
-    add_people,
-    add_to_stored,
-    sum_up,
-    sum_up_people,
-)
+from inference.people import add_people, sum_up_people
+from inference.rollups import EPOCH, Fact, add_to_stored, sum_up
 from registry.models import ModelVersion
 
 Count = Callable[..., None]

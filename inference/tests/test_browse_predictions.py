@@ -9,17 +9,20 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
-from accounts.actors import actor_for_user
-from accounts.models import Membership, User
+from accounts.actors import actor_for_key, actor_for_user
+from accounts.models import ApiKey, Membership, User
+from accounts.services import create_organization
+from accounts.tests.factories import make_key
 from common.ids import least_id, uuid7
-from inference.models import Prediction
+from inference.models import BatchJob, Prediction, PredictionJob
 from inference.partitions import ensure_partitions
 from inference.selectors import Wanted, newest
-from registry.models import ModelVersion
+from registry.models import Alias, ModelVersion
 from registry.tests.factories import make_model, make_version
 
 pytestmark = pytest.mark.django_db
@@ -116,6 +119,9 @@ def test_pages_go_to_the_end(
         ("model=rain", "d"),
         ("model={owner}/churn&version=2", "c"),
         ("version=2", "c"),
+        ("model=churn/versions/2", "c"),
+        ("model=churn@champion", "ba"),
+        ("model=churn/versions/2&version=1", ""),
         ("status=failed", "b"),
         ("status=ok", "dca"),
         ("door=v1", "c"),
@@ -132,6 +138,7 @@ def test_a_list_can_be_filtered(
 ) -> None:
     second = make_version(version.model)
     other = make_version(make_model(alice, "rain"))
+    Alias.objects.create(model=version.model, name="champion", version=version)
     hours = [NOON + timedelta(hours=i) for i in range(4)]
     rows = {
         "a": make_prediction(version, alice, created_at=hours[0]),
@@ -154,6 +161,13 @@ def test_a_wrong_filter_is_refused(client: APIClient, query: str) -> None:
     response = client.get(f"/api/v1/predictions?{query}")
     assert response.status_code == 400
     assert response.json()["errors"][0]["pointer"] == f"/{query.partition('=')[0]}"
+
+
+@pytest.mark.parametrize("ref", ["churn/versions/99", "churn@nobody"])
+def test_a_version_that_is_not_there_is_not_found(
+    client: APIClient, version: ModelVersion, ref: str
+) -> None:
+    assert client.get(f"/api/v1/predictions?model={ref}").status_code == 404
 
 
 def test_a_model_that_one_may_not_see_is_not_found(client: APIClient, charlie: User) -> None:
@@ -235,8 +249,27 @@ def test_among_very_many_predictions_a_list_reads_only_its_page(
         }
         cursor.execute(MANY, values)
         cursor.execute("ANALYZE inference_prediction")
-    plan = newest(actor_for_user(alice), wanted, 21).explain(analyze=True, timing=False)
-    assert "Seq Scan on inference_prediction_p" not in plan, plan
+    _check_plan(newest(actor_for_user(alice), wanted, 21))
+
+
+def test_a_models_list_is_as_short_before_there_are_statistics(
+    alice: User, version: ModelVersion
+) -> None:
+    ensure_partitions([NOON.date() + timedelta(days=i) for i in range(3)])
+    values: dict[str, Any] = {
+        "organizations": [version.model.organization_id] * 20, "model": version.model_id,
+        "versions": [version.id] * 20, "user": alice.id,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(MANY, values)
+    _check_plan(newest(actor_for_user(alice), Wanted(model="churn"), 21))
+
+
+def _check_plan(rows: QuerySet[Prediction]) -> None:
+    """It reads about a page, by indexes alone."""
+    plan = rows.explain(analyze=True, timing=False)
+    # Partitions of other days, and the net, may be there and empty.
+    assert f"Seq Scan on inference_prediction_p{NOON:%Y%m}" not in plan, plan
     read = [float(line.split("rows=")[2].split()[0]) for line in plan.splitlines()
             if "Scan" in line and "rows=" in line and "actual" in line]  # fmt: skip
     assert read, plan
@@ -284,3 +317,37 @@ def test_an_operator_looks_and_changes_nothing(
     assert operator.get(f"/admin/inference/prediction/{made.id}/change/").status_code == 200
     assert operator.get("/admin/inference/rollup/").status_code == 200
     assert operator.get("/admin/inference/prediction/add/").status_code == 403
+
+
+def test_an_organizations_key_shows_nothing_its_holder_did_in_person(
+    version: ModelVersion, alice: User, bob: User
+) -> None:
+    """Neither at home nor of models that were shared: only what came by that key."""
+    acme = create_organization(actor=actor_for_user(alice), name="Acme")
+    make_key(alice, organization=acme)
+    key = ApiKey.objects.select_related("user", "organization").get()
+    actor = actor_for_key(key)
+    assert actor is not None
+    theirs = make_version(make_model(bob, "theirs"))
+    in_person = [make_prediction(one, alice) for one in (version, theirs)]
+    by_key = make_prediction(theirs, alice, key_id=key.id)
+    jobs = {
+        kind: [
+            kind.objects.create(
+                organization=theirs.model.organization, version=theirs, user=alice, key_id=id_,
+                **fields,
+            )
+            for id_ in (None, key.id)
+        ]
+        for kind, fields in (
+            (PredictionJob, {"body": {}}),
+            (BatchJob, {"format": "csv", "input_sha256": "0" * 64, "input_bytes": 1}),
+        )
+    }  # fmt: skip
+    assert list(Prediction.objects.visible_to(actor)) == [by_key]
+    for kind, (_, mine) in jobs.items():
+        assert list(kind.objects.visible_to(actor)) == [mine]
+    person = actor_for_user(alice)
+    assert set(Prediction.objects.visible_to(person)) == {*in_person, by_key}
+    for kind in jobs:
+        assert kind.objects.visible_to(person).count() == 2

@@ -17,7 +17,10 @@ from inference.edge.app import Edge
 from inference.tests.conftest import GoLive
 from inference.tests.wsgi import ask
 from registry import services as registry
+from registry.mlflow.place import Place
 from registry.models import Model, ModelShare
+from registry.services.registered import rename_model
+from registry.tests.factories import make_model, make_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATH = "/api/v1/models/alice/churn/predict"
@@ -38,9 +41,9 @@ def team(alice: User, bob: User) -> Team:
     return made
 
 
-def status_within(edge: Edge, credential: str, status: int) -> None:
+def status_within(edge: Edge, credential: str, status: int, *, path: str = PATH) -> None:
     began = time.monotonic()
-    while (found := ask(edge, PATH, BODY, key=credential).status) != status:
+    while (found := ask(edge, path, BODY, key=credential).status) != status:
         assert time.monotonic() - began < HARD_BOUND, found
 
 
@@ -182,3 +185,34 @@ def test_a_family_that_was_copied(edge: Edge, model: Model, alice: User) -> None
     with pytest.raises(BadToken):
         accounts.refresh_tokens(tokens.refresh)
     status_within(edge, tokens.access, 401)
+
+
+def test_a_model_that_is_renamed(
+    edge: Edge, model: Model, alice: User, key_for: Callable[..., str]
+) -> None:
+    key = key_for(alice)
+    assert ask(edge, PATH, BODY, key=key).status == 200
+    place = Place(actor_for_user(alice), alice.personal_organization)
+    rename_model(model, "another", place=place)
+    status_within(edge, key, 404)
+    renamed = PATH.replace("churn", "another")
+    assert ask(edge, renamed, BODY, key=key).status == 200
+    registry.delete_model(model, actor=actor_for_user(alice))
+    status_within(edge, key, 409, path=renamed)
+
+
+def test_a_name_that_another_model_takes(
+    edge: Edge, model: Model, alice: User, bob: User, key_for: Callable[..., str]
+) -> None:
+    """Until then it led to a model that was shared; one's own comes first."""
+    shared = make_version(make_model(bob, "loans")).model
+    shared.shares.create(user=alice, permission="use", shared_by=bob)
+    key, path = key_for(alice), PATH.replace("alice/churn", "loans")
+    assert edge.callers.caller(key) is not None
+    led = edge.callers.route(edge.callers.caller(key), path, "loans")
+    assert led.served.reference == "bob/loans"
+    rename_model(model, "loans", place=Place(actor_for_user(alice), alice.personal_organization))
+    deadline = time.monotonic() + 5
+    while path in edge.callers.caller(key).routes:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

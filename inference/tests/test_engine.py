@@ -104,21 +104,33 @@ def slow_version(owner: User) -> ModelVersion:
     )
 
 
-def test_a_graph_that_takes_too_long_is_stopped(
-    alice: User, own: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_graph_that_takes_too_long_is_stopped(alice: User, own: Engine) -> None:
     version = slow_version(alice)
     one = Batch("matrix", matrix=np.ones((1, 1200)))
     many = Batch("matrix", matrix=np.ones((1000, 1200)))
     own.predict(version, one)
-    monkeypatch.setattr(runners, "DEADLINE", 0.1)
+    own.allow(version.id, 0.1)
     with pytest.raises(PredictionFailed) as caught:
         own.predict(version, many)
     assert caught.value.code == "over_budget"
-    monkeypatch.setattr(runners, "DEADLINE", 30.0)
+    own.allow(version.id, 30)
     outputs, was_loaded = own.predict(version, one)  # the same session, unharmed
     assert was_loaded
     assert outputs.predict.tolist() == [[1.0] * 1200]
+
+
+@pytest.mark.parametrize("model", [LogisticRegression(), LabelSpreading()], ids=["here", "jailed"])
+def test_a_damaged_file_is_never_loaded(model: Any, go_live: GoLive, own: Engine) -> None:
+    version = go_live(model.fit(ROWS, LABELS))
+    path = storage.blob_path(version.served_sha256)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(ModelUnavailable, match="damaged") as caught:
+        own.predict(version, ONE)
+    assert caught.value.code == "artifact_damaged"
+    path.unlink()
+    with pytest.raises(ModelUnavailable):
+        Engine(most=2, most_bytes=10**12).predict(version, ONE)
 
 
 def test_a_pinned_model_stays_and_another_goes(go_live: GoLive, own: Engine) -> None:

@@ -93,6 +93,31 @@ def test_the_last_word_counts(client: APIClient, version: ModelVersion) -> None:
     assert Feedback.objects.get().label == "maybe"
 
 
+def test_a_correction_leaves_nothing_of_what_was_said_first(client: APIClient, alice: User) -> None:
+    version = make_version(make_model(alice), signature=SIGNATURE | {"task": "regression"})
+    prediction, other = asked(version, 4.0), asked(version, 1.0)
+    assert give(client, other, 2.0).status_code == 200
+    for label in (1e20, 1e8, 5.0):
+        assert give(client, prediction, label).status_code == 200
+    assert (today(version).measured, today(version).rmse, today(version).mae) == (2, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("label", "right"), [("True", True), ("true", True), (1, True), ("False", False)]
+)
+def test_yes_or_no_is_read_however_it_is_written(
+    client: APIClient, alice: User, label: Any, right: bool
+) -> None:
+    version = make_version(make_model(alice), signature=SIGNATURE | {"classes": [False, True]})
+    assert give(client, asked(version, True), label).json()["correct"] is right
+    truth = "true" if right else "false"
+    assert today(version).confusion == {truth: {"true": 1}}
+
+
+def test_a_label_is_one(client: APIClient, version: ModelVersion) -> None:
+    assert give(client, asked(version, "yes"), ["yes"]).json()["code"] == "bad_label"
+
+
 def test_a_number_is_held_against_the_answer(client: APIClient, alice: User) -> None:
     version = make_version(make_model(alice), signature=SIGNATURE | {"task": "regression"})
     prediction = asked(version, 10.0, 20.0, 30.0)
@@ -105,8 +130,12 @@ def test_a_number_is_held_against_the_answer(client: APIClient, alice: User) -> 
     assert quality.accuracy is quality.f1_macro is None
     assert give(client, prediction, 14.0).json()["error"] == -4.0
     assert today(version).rmse == pytest.approx(math.sqrt((16 + 0 + 16) / 3))
-    refused = give(client, prediction, "twelve")
-    assert (refused.status_code, refused.json()["code"]) == (400, "bad_label")
+    before = today(version)
+    impossible: list[Any] = ["twelve", True, [1, 2], 1e200, -1e155, 10**300]
+    for label in impossible:
+        refused = give(client, prediction, label)
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_label"), label
+    assert today(version) == before
 
 
 def test_f1_is_that_of_scikit_learn(client: APIClient, alice: User) -> None:

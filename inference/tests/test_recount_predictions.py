@@ -82,9 +82,9 @@ def test_rebuilt_they_are_what_they_were(stored: None) -> None:
     assert tables() == before
 
 
-@pytest.mark.parametrize("model", [RollUp, DayRollUp])
+@pytest.mark.parametrize("model", TABLES)
 def test_a_sum_that_is_wrong_is_found_and_mended(
-    stored: None, model: type[RollUp | DayRollUp]
+    stored: None, model: type[RollUp | DayRollUp | UserRollUp]
 ) -> None:
     before = tables()
     row = model.objects.order_by("id")[0]

@@ -15,9 +15,10 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from common.ids import uuid7
 from inference import rollups
+from inference.durations import LATENCY_BOUNDS_US, quantile
 from inference.journal.writer import Journal
 from inference.models import Prediction, RollUp
-from inference.rollups import LATENCY_BOUNDS_US, Fact, Totals, quantile, sum_up
+from inference.rollups import Fact, Totals, sum_up
 from inference.store import store
 from inference.tests.journaled import answer, facts_of, write_call, written
 from registry.tests.factories import SIGNATURE, make_model, make_version
@@ -70,7 +71,8 @@ def test_the_sums_are_those_of_the_table(journal: Journal, alice: User) -> None:
         assert (row.errors, row.labels) == expected[7:9]
         assert row.confidence_sum == pytest.approx(expected[9])
         assert (row.confidence_count, sum(row.confidence_histogram)) == (expected[10],) * 2
-        assert row.latency_histogram == expected[11]
+        assert (row.latency_histogram, row.inference_histogram) == expected[11:13]
+        assert (row.inference_us_min, row.inference_us_max) == expected[13:]
 
 
 def recount() -> dict[tuple[object, datetime], tuple[object, ...]]:
@@ -85,9 +87,10 @@ def recount() -> dict[tuple[object, datetime], tuple[object, ...]]:
     for key, rows in groups.items():
         answers = [row.outputs for row in rows if row.outputs]
         confidence = [value for one in answers for value in one["confidence"]]
-        histogram = [0] * (len(LATENCY_BOUNDS_US) + 1)
+        histograms = [[0] * (len(LATENCY_BOUNDS_US) + 1) for _ in range(2)]
         for row in rows:
-            histogram[sum(bound <= row.duration_us for bound in LATENCY_BOUNDS_US)] += 1
+            for histogram, us in zip(histograms, (row.duration_us, row.inference_us), strict=True):
+                histogram[sum(bound <= us for bound in LATENCY_BOUNDS_US)] += 1
         counted[key] = (
             len(rows),
             sum(row.rows for row in rows),
@@ -100,7 +103,9 @@ def recount() -> dict[tuple[object, datetime], tuple[object, ...]]:
             dict(Counter(label for one in answers for label in one["predictions"])),
             sum(confidence),
             len(confidence),
-            histogram,
+            *histograms,
+            min(row.inference_us for row in rows),
+            max(row.inference_us for row in rows),
         )
     return counted
 
@@ -158,5 +163,5 @@ def test_a_quantile_is_close() -> None:
     facts = [Fact(version, version, 0, 200, "", 1, 1, us, True) for us in durations]
     (sums,) = sum_up(facts).values()
     for q in (0.5, 0.95, 0.99):
-        assert quantile(sums.latency, q) == pytest.approx(durations[int(q * 1000)], rel=0.06)
+        assert sums.duration.quantile(q) == pytest.approx(durations[int(q * 1000)], rel=0.06)
     assert quantile([], 0.5) is None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from django.core.wsgi import get_wsgi_application
 from pytest_django import Settings
@@ -119,6 +122,8 @@ def test_what_does_not_fit_is_told_in_mlflows_shape(
     assert answer.json["error_code"] == "BAD_REQUEST"
     assert told in answer.json["message"]
     assert "Traceback" not in answer.json["message"]
+    assert "; is missing" not in answer.json["message"]
+    assert answer.json["message"].count(told) == 1
 
 
 def test_probabilities_are_asked_for_by_params(edge: Edge, key: str, live: ModelVersion) -> None:
@@ -181,6 +186,49 @@ def test_a_file_that_does_not_fit_is_refused(
 ) -> None:
     answer = csv(edge, key, body)
     assert answer.status == 400
+    assert told in answer.json["message"]
+
+
+def as_parquet(**columns: Any) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out)
+    return out.getvalue()
+
+
+PARQUET = "application/vnd.apache.parquet"
+
+
+def test_parquet_is_read(edge: Edge, key: str, live: ModelVersion) -> None:
+    """Columns by name; what no model could take is passed over like any that this one does not."""
+    body = as_parquet(
+        height=pa.array([0.2, 1], pa.float32()),
+        tags=[["a"], []],
+        width=[1.5, -2.0],
+        when=["x", "y"],
+    )
+    answer = csv(edge, key, body, PARQUET)
+    assert (answer.status, answer.json) == (200, {"predictions": ["stays", "leaves"]})
+    plain = ask(get_wsgi_application(), INVOKE, body, key=key, CONTENT_TYPE=PARQUET)
+    assert plain.json == answer.json
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "no sound Parquet"),
+        (b"PAR1 and more PAR1", "no sound Parquet"),
+        (as_parquet(width=[1.0]), "has not: height"),
+        (as_parquet(width=[1.0], height=[None]), "row 0, height: is missing"),
+        (as_parquet(width=[1.0], height=["tall"]), "row 0, height: must be a number"),
+        (as_parquet(width=pa.array([], pa.float64()), height=pa.array([])), "no rows"),
+        (as_parquet(width=[1.0] * 50_001, height=[1.0] * 50_001), "50,000 is the most"),
+    ],
+)
+def test_parquet_that_does_not_fit_is_refused(
+    edge: Edge, key: str, live: ModelVersion, body: bytes, told: str
+) -> None:
+    answer = csv(edge, key, body, PARQUET)
+    assert answer.status in {400, 413}
     assert told in answer.json["message"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.test import Client as Browser
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
@@ -123,3 +124,51 @@ def test_what_can_not_be_compared_is_refused(
 def test_a_version_that_is_not_ready_has_no_card(client: APIClient, version: ModelVersion) -> None:
     make_version(version.model, state=State.SCANNING)
     assert client.get("/api/v1/models/churn/versions/2/card").status_code == 409
+
+
+@pytest.fixture
+def browser(alice: User) -> Browser:
+    browser = Browser()
+    browser.force_login(alice)
+    return browser
+
+
+def test_the_card_has_a_page(browser: Browser, alice: User, version: ModelVersion) -> None:
+    page = browser.get(f"/models/{alice.slug}/churn/card")
+    text = page.content.decode()
+    assert page.status_code == 200
+    for said in ("Who leaves us?", "@champion", "scikit-learn 1.9.1", version.sha256, "1.0000"):
+        assert said in text
+    taken = browser.get(f"/models/{alice.slug}/churn/card?version=1&format=markdown")
+    assert taken["Content-Type"] == "text/markdown; charset=utf-8"
+    assert 'filename="churn-1.md"' in taken["Content-Disposition"]
+    assert browser.get(f"/models/{alice.slug}/churn/card?version=9").status_code == 404
+
+
+def test_versions_are_compared_on_a_page(
+    browser: Browser, alice: User, version: ModelVersion
+) -> None:
+    features = [{"name": "new", "dtype": "str", "nullable": True}]
+    signature = SIGNATURE | {"inputs": [{**SIGNATURE["inputs"][0], "features": features}]}
+    make_version(version.model, size=77, signature=signature)
+    base = f"/models/{alice.slug}/churn"
+    listed = browser.get(base).content.decode()
+    assert listed.count('form="compare"') == 2
+    page = browser.get(f"{base}/compare?version=1&version=2")
+    lines = {line.label: line for line in page.context["lines"]}
+    assert lines["Size"].differs
+    assert not lines["Format"].differs
+    assert lines["Calls"].values == [4, 0]
+    assert lines["Accuracy"].values == ["1.0000", None]
+    (new,) = [line for line in page.context["features"] if line.label == "new"]
+    assert new.values == [None, "str, may be missing"]
+    assert "not taken" in page.content.decode()
+
+
+@pytest.mark.parametrize("query", ["", "version=1", "version=x&version=1", "version=1&version=1"])
+def test_a_page_says_what_can_not_be_compared(
+    query: str, browser: Browser, alice: User, version: ModelVersion
+) -> None:
+    page = browser.get(f"/models/{alice.slug}/churn/compare?{query}")
+    assert page.status_code == 400
+    assert 'role="alert"' in page.content.decode()

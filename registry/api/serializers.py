@@ -12,12 +12,22 @@ from rest_framework import serializers
 from common import strict_json
 from common.api.serializers import Input, Output
 from common.errors import Invalid
-from registry.models import Model, ModelQuerySet, State, Status
+from registry.models import (
+    MOST_CACHE_SECONDS,
+    MOST_CONCURRENCY,
+    MOST_TIMEOUT_S,
+    Model,
+    ModelQuerySet,
+    State,
+    Status,
+    StoreInputs,
+)
 from registry.permissions import permission_of
 from registry.selectors import search_models
 
 STEP_STATES = ["waiting", "running", "done", "failed", "skipped"]
 MAX_TAGS = 50
+MAX_PARENTS = 20
 MAX_METADATA = 64 * 1024
 
 
@@ -36,6 +46,13 @@ class ParityOutput(Output):
     max_abs_diff = serializers.FloatField(
         allow_null=True, help_text="The largest difference in probability (or relative value)."
     )
+
+
+class OriginOutput(Output):
+    dataset = serializers.CharField(default="", help_text="The data it was trained on.")
+    dataset_digest = serializers.CharField(default="", help_text="Which state of that.")
+    run = serializers.CharField(default="", help_text="The training run, or its address.")
+    commit = serializers.CharField(default="", help_text="The code that trained it.")
 
 
 class VersionOutput(Output):
@@ -61,6 +78,12 @@ class VersionOutput(Output):
     created_at = serializers.DateTimeField(help_text="When it was uploaded.")
     updated_at = serializers.DateTimeField(help_text="When it last changed.")
     ready_at = serializers.DateTimeField(allow_null=True, help_text="When it went live.")
+    purge_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the file of a deleted version goes."
+    )
+    purged_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when a deleted version has no file."
+    )
 
     @extend_schema_field(OpenApiTypes.STR)
     def get_model(self, version: Any) -> str:
@@ -82,6 +105,22 @@ class ModelOutput(Output):
     status = serializers.ChoiceField(Status.choices, help_text="The life cycle.")
     metadata = serializers.JSONField(help_text="Whatever its owner keeps there.")
     tags = serializers.ListField(child=serializers.CharField(), help_text="Labels to find it by.")
+    store_inputs = serializers.ChoiceField(
+        StoreInputs.choices, help_text="Which predictions' inputs the log keeps."
+    )
+    store_inputs_percent = serializers.IntegerField(
+        help_text="How many of them, where they are sampled."
+    )
+    masked_features = serializers.ListField(
+        child=serializers.CharField(), help_text="Features whose values the log never keeps."
+    )
+    cache_seconds = serializers.IntegerField(
+        help_text="For how long the same rows get the same answer again; 0: never."
+    )
+    max_concurrency = serializers.IntegerField(
+        allow_null=True, help_text="Calls that a web process answers at once; null: any number."
+    )
+    timeout_s = serializers.IntegerField(help_text="Seconds the model may take for one call.")
     latest_version = serializers.IntegerField(
         allow_null=True, help_text="The newest version's number."
     )
@@ -158,7 +197,7 @@ class UploadInput(Input):
     file = serializers.FileField(
         allow_empty_file=True,
         max_length=255,
-        help_text="The model: .pkl, .joblib, .skops or .onnx.",
+        help_text="The model: .pkl, .joblib, .skops, .onnx, or a zip of an MLflow model folder.",
     )
     name = serializers.CharField(
         max_length=127,
@@ -178,9 +217,36 @@ class UploadInput(Input):
         kind=dict, required=False, help_text="An edited signature; must fit the artifact's."
     )
     example = JSONText(required=False, help_text="An example input, JSON; part of the parity test.")
+    origin = JSONText(
+        kind=dict,
+        required=False,
+        help_text="JSON: `dataset`, `dataset_digest`, `run`, `commit`, each a text of up to 500.",
+    )
+    parents = JSONText(
+        kind=list,
+        required=False,
+        help_text="A JSON list of up to 20 references to versions it was made from.",
+    )
 
     def validate_metadata(self, value: Any) -> dict[str, Any]:
         return check_metadata(value)
+
+    def validate_origin(self, value: dict[str, Any]) -> dict[str, str]:
+        form = OriginInput(data=value)
+        form.is_valid(raise_exception=True)
+        return {name: text for name, text in form.validated_data.items() if text}
+
+    def validate_parents(self, value: list[Any]) -> list[str]:
+        if len(value) > MAX_PARENTS or not all(isinstance(ref, str) for ref in value):
+            raise serializers.ValidationError(f"Must be at most {MAX_PARENTS} references.")
+        return list(dict.fromkeys(value))
+
+
+class OriginInput(Input):
+    dataset = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    dataset_digest = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    run = serializers.CharField(required=False, allow_blank=True, max_length=500)
+    commit = serializers.CharField(required=False, allow_blank=True, max_length=500)
 
 
 class ModelUpdateInput(Input):
@@ -194,12 +260,46 @@ class ModelUpdateInput(Input):
     tags = serializers.ListField(
         child=serializers.CharField(max_length=50), required=False, help_text="Replaces the tags."
     )
+    store_inputs = serializers.ChoiceField(
+        StoreInputs.choices, required=False, help_text="Which predictions' inputs the log keeps."
+    )
+    store_inputs_percent = serializers.IntegerField(
+        required=False, min_value=1, max_value=100, help_text="How many, where they are sampled."
+    )
+    masked_features = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        required=False,
+        max_length=1000,
+        help_text="Features whose values the log never keeps; replaces those that were.",
+    )
+    cache_seconds = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MOST_CACHE_SECONDS,
+        help_text="For how long the same rows get the same answer again; 0: never.",
+    )
+    max_concurrency = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=MOST_CONCURRENCY,
+        help_text="Calls that a web process answers at once; null: any number.",
+    )
+    timeout_s = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_TIMEOUT_S,
+        help_text="Seconds the model may take for one call.",
+    )
 
     def validate_metadata(self, value: Any) -> dict[str, Any]:
         return check_metadata(value)
 
     def validate_tags(self, value: list[str]) -> list[str]:
         return check_tags(value)
+
+    def validate_masked_features(self, value: list[str]) -> list[str]:
+        return sorted(set(value))
 
 
 class VersionUpdateInput(Input):

@@ -86,8 +86,8 @@ class ModelListView(RegistryView):
             data = form.validated_data
             file: ReceivedFile = data.pop("file")
             upload = services.Upload(filename=file.name or "", **data)
-            version = services.upload_version(file.received, upload, actor=actor(request))
             file.taken = True
+            version = services.upload_file(file.received, upload, actor=actor(request))
         location = f"/api/v1/models/{version.model.reference}/versions/{version.number}"
         return Response(
             VersionOutput(version).data,
@@ -121,10 +121,14 @@ class ModelView(RegistryView):
         """The same as PATCH."""
         return self.patch(request, ref)
 
-    @extend_schema(responses={204: OpenApiResponse(description="Archived.")})
+    @extend_schema(responses={204: OpenApiResponse(description="Deleted.")})
     def delete(self, request: Request, ref: str) -> Response:
-        """Archive a model: it stays listed and answers no more. PATCH `status` restores it."""
-        services.archive_model(self.model(request, ref), actor=actor(request))
+        """Delete a model: it stays listed as archived and answers no more.
+
+        Its versions' files go after MODEL_RETENTION_DAYS (30); until then PATCH `status` restores
+        it. To keep the files, PATCH `status` to `archived` instead.
+        """
+        services.delete_model(self.model(request, ref), actor=actor(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -171,6 +175,18 @@ class VersionView(RegistryView):
     def put(self, request: Request, ref: str, number: int) -> Response:
         """The same as PATCH."""
         return self.patch(request, ref, number)
+
+    @extend_schema(
+        responses={204: OpenApiResponse(description="Deleted.")},
+        operation_id="models_versions_delete",
+    )
+    def delete(self, request: Request, ref: str, number: int) -> Response:
+        """Delete a version that no alias leads to: it is archived, and answers no more.
+
+        Its file goes after MODEL_RETENTION_DAYS (30); until then PATCH `status` restores it.
+        """
+        services.delete_version(self.version(request, ref, number), actor=actor(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class DownloadView(RegistryView):

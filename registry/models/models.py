@@ -1,4 +1,4 @@
-"""Models, their versions and shares, and the job that takes a version from upload to live."""
+"""Models, their versions, and the job that takes a version from upload to live."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from django.db.models.functions import Coalesce, Lower
 
 from common import clock
 from common.ids import uuid7
+from common.leases import HAS_LEASE, Leased
 from common.models import Record
+from registry.models.shares import ModelShare
 
 if TYPE_CHECKING:
     from accounts.actors import Actor
 
+MOST_CACHE_SECONDS = 86_400
+MOST_CONCURRENCY = 1000
+MOST_TIMEOUT_S = 30
 STEPS = ("received", "typed", "triaged", "loaded", "signature", "compiled", "parity", "published")
 
 
@@ -41,6 +46,14 @@ class Runtime(models.TextChoices):
 
     ONNX = "onnx"
     NATIVE = "native"
+
+
+class StoreInputs(models.TextChoices):
+    """Which predictions' inputs are kept in the log; outputs always are."""
+
+    ALL = "all"
+    SAMPLED = "sampled"
+    NONE = "none"
 
 
 class ModelQuerySet(models.QuerySet["Model"]):
@@ -107,6 +120,30 @@ class Model(Record):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
     metadata = models.JSONField(default=dict, blank=True)
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    store_inputs = models.CharField(
+        max_length=10,
+        choices=StoreInputs.choices,
+        default=StoreInputs.ALL,
+        help_text="Which predictions' inputs the log keeps.",
+    )
+    store_inputs_percent = models.PositiveSmallIntegerField(
+        default=10, help_text="Of those predictions, where they are sampled."
+    )
+    masked_features = ArrayField(
+        models.CharField(max_length=200),
+        default=list,
+        blank=True,
+        help_text="Features whose values the log never keeps.",
+    )
+    cache_seconds = models.PositiveIntegerField(
+        default=0, help_text="For how long the same rows get the same answer again; 0: never."
+    )
+    max_concurrency = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Calls that a web process answers at once; empty: any."
+    )
+    timeout_s = models.PositiveSmallIntegerField(
+        default=30, help_text="Seconds the model may take for one call."
+    )
     created_by = models.ForeignKey(
         "accounts.User", on_delete=models.PROTECT, related_name="+", null=True
     )
@@ -123,6 +160,22 @@ class Model(Record):
                 condition=Q(name__regex=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
                 name="model_name_well_formed",
             ),
+            models.CheckConstraint(
+                condition=Q(store_inputs_percent__gte=1, store_inputs_percent__lte=100),
+                name="model_percent_is_one",
+            ),
+            models.CheckConstraint(
+                condition=Q(cache_seconds__lte=MOST_CACHE_SECONDS), name="model_cache_bounded"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_concurrency__isnull=True)
+                | Q(max_concurrency__gte=1, max_concurrency__lte=MOST_CONCURRENCY),
+                name="model_concurrency_bounded",
+            ),
+            models.CheckConstraint(
+                condition=Q(timeout_s__gte=1, timeout_s__lte=MOST_TIMEOUT_S),
+                name="model_timeout_bounded",
+            ),
         ]
         indexes = [
             models.Index(fields=["organization", "-updated_at", "-id"], name="model_newest"),
@@ -136,86 +189,6 @@ class Model(Record):
     def reference(self) -> str:
         """`owner/name`; wants `organization` selected."""
         return f"{self.organization.slug}/{self.name}"
-
-
-class Permission(models.TextChoices):
-    """What a share gives: seeing figures, calling it as well, changing it as well."""
-
-    VIEW = "view"
-    USE = "use"
-    EDIT = "edit"
-
-
-RANKS = {Permission.VIEW: 1, Permission.USE: 2, Permission.EDIT: 3}
-
-
-class ModelShareQuerySet(models.QuerySet["ModelShare"]):
-    def reaching(self, actor: Actor) -> ModelShareQuerySet:
-        """Those that give the actor something, with `rank`; a team's viewer gets no more than view.
-
-        A key of an organization's reaches what was given to that organization's teams, and nothing
-        that was given to its holder in person.
-        """
-        place = models.FilteredRelation(
-            "team__memberships", condition=Q(team__memberships__user_id=actor.id)
-        )
-        by_team = Q(place__isnull=False, team__deleted_at__isnull=True)
-        if actor.is_at_home:
-            reach = by_team | Q(user_id=actor.id)
-        else:
-            reach = by_team & Q(team__organization_id__in=actor.organization_ids)
-        ranks = [models.When(permission=name, then=rank) for name, rank in RANKS.items()]
-        rank = models.Case(models.When(place__role="viewer", then=1), *ranks)
-        return self.annotate(place=place).filter(reach).annotate(rank=rank)
-
-
-class ModelShare(Record):
-    """A model given to a user, to a team, or to an address nobody has registered yet."""
-
-    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="shares")
-    user = models.ForeignKey(
-        "accounts.User", on_delete=models.CASCADE, related_name="+", null=True, blank=True
-    )
-    team = models.ForeignKey(
-        "accounts.Team", on_delete=models.CASCADE, related_name="+", null=True, blank=True
-    )
-    email = models.EmailField("e-mail", max_length=254, blank=True)
-    email_key = models.CharField(max_length=254, blank=True, editable=False)
-    permission = models.CharField(max_length=4, choices=Permission.choices)
-    shared_by = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
-
-    objects = ModelShareQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("-id",)
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(user__isnull=False, team__isnull=True, email_key="")
-                | Q(user__isnull=True, team__isnull=False, email_key="")
-                | Q(user__isnull=True, team__isnull=True) & ~Q(email_key=""),
-                name="model_share_with_one",
-            ),
-            models.CheckConstraint(
-                condition=Q(permission__in=Permission.values), name="model_share_permission_known"
-            ),
-            models.UniqueConstraint(fields=["user", "model"], name="model_share_user_once"),
-            models.UniqueConstraint(fields=["team", "model"], name="model_share_team_once"),
-            models.UniqueConstraint(
-                fields=["email_key", "model"],
-                condition=~Q(email_key=""),
-                name="model_share_email_once",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.permission} of {self.model_id}"
-
-    @property
-    def reaches(self) -> str:
-        """The address or the team's name; wants `user` and `team` selected."""
-        if self.team is not None:
-            return self.team.name
-        return self.user.email if self.user is not None else self.email
 
 
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
@@ -249,6 +222,9 @@ class ModelVersion(Record):
     signature = models.JSONField(null=True, blank=True)
     declared_signature = models.JSONField(null=True, blank=True)
     example = models.JSONField(null=True, blank=True)
+    hints = models.JSONField(
+        null=True, blank=True, help_text="What came with the file, to be taken where it fits."
+    )
     plan = models.JSONField(null=True, blank=True)
     runtime = models.CharField(max_length=10, choices=Runtime.choices, blank=True)
     in_process = models.BooleanField(default=False)
@@ -257,11 +233,18 @@ class ModelVersion(Record):
     parity = models.JSONField(null=True, blank=True)
     latency = models.JSONField(default=dict, blank=True)
 
+    origin = models.JSONField(
+        default=dict, blank=True, help_text="Where it comes from, as its uploader says."
+    )
+    parents = models.ManyToManyField("self", symmetrical=False, related_name="children", blank=True)
+
     created_by = models.ForeignKey(
         "accounts.User", on_delete=models.PROTECT, related_name="+", null=True
     )
     ready_at = models.DateTimeField(null=True, blank=True)
     deprecated_at = models.DateTimeField(null=True, blank=True, help_text="Since when it warns.")
+    purge_at = models.DateTimeField(null=True, blank=True, help_text="When its file is deleted.")
+    purged_at = models.DateTimeField(null=True, blank=True, help_text="Since when it has no file.")
 
     objects = ModelVersionQuerySet.as_manager()
 
@@ -283,8 +266,17 @@ class ModelVersion(Record):
                 condition=~Q(state=State.REJECTED) | ~Q(reason=""),
                 name="version_rejected_says_why",
             ),
+            models.CheckConstraint(
+                condition=Q(status=Status.ARCHIVED) | Q(purge_at=None, purged_at=None),
+                name="version_deleted_is_archived",
+            ),
         ]
-        indexes = [models.Index(fields=["sha256"], name="version_by_digest")]
+        indexes = [
+            models.Index(fields=["sha256"], name="version_by_digest"),
+            models.Index(
+                fields=["purge_at"], name="version_to_purge", condition=Q(purge_at__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model} {self.number}"
@@ -313,36 +305,18 @@ def waiting_steps() -> list[dict[str, Any]]:
     ]
 
 
-class PipelineJob(models.Model):
-    """The truth about a version's way through the pipeline; a queue message only points here.
-
-    A worker holds the job by a lease it keeps renewing, and writes only while the fencing token
-    is its own: a worker that was presumed dead can come back and harm nothing.
-    """
-
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        DONE = "done"
+class PipelineJob(Leased):
+    """The truth about a version's way through the pipeline; a queue message only points here."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     version = models.OneToOneField(ModelVersion, on_delete=models.CASCADE, related_name="job")
-    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     quarantine_path = models.TextField()
-    attempts = models.PositiveIntegerField(default=0)
-    token = models.UUIDField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    not_before = models.DateTimeField(default=clock.now)
     created_at = models.DateTimeField(default=clock.now)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=~Q(state="running")
-                | (Q(token__isnull=False) & Q(lease_until__isnull=False)),
-                name="pipeline_running_has_lease",
-            )
+            models.CheckConstraint(condition=HAS_LEASE, name="pipeline_running_has_lease")
         ]
         indexes = [
             models.Index(

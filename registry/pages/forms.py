@@ -9,7 +9,15 @@ from uuid import UUID
 from django import forms
 
 from accounts.models import Organization, Team
-from registry.models import CHAMPION, Permission, Status
+from registry.models import (
+    CHAMPION,
+    MOST_CACHE_SECONDS,
+    MOST_CONCURRENCY,
+    MOST_TIMEOUT_S,
+    Permission,
+    Status,
+    StoreInputs,
+)
 
 
 class UploadForm(forms.Form):
@@ -19,7 +27,7 @@ class UploadForm(forms.Form):
         allow_empty_file=True,
         max_length=255,
         label="Model file",
-        help_text=".pkl, .joblib, .skops or .onnx",
+        help_text=".pkl, .joblib, .skops, .onnx, or a zip of an MLflow model folder",
     )
     owner = forms.ChoiceField(required=False, help_text="Whose model it is.")
     name = forms.CharField(
@@ -29,6 +37,12 @@ class UploadForm(forms.Form):
         required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 3})
     )
     tags = forms.CharField(required=False, help_text="Words with commas between.")
+    dataset = forms.CharField(
+        required=False, max_length=500, help_text="What it was trained on: a name, or an address."
+    )
+    run = forms.CharField(
+        required=False, max_length=500, label="Training run", help_text="Its name or address."
+    )
 
     def __init__(self, *args: Any, owners: Iterable[Organization] = (), **kwargs: Any) -> None:
         """`owners` are the organizations one may upload to, one's own first."""
@@ -46,6 +60,8 @@ class UploadForm(forms.Form):
         """The fields of an upload, but for the file."""
         data = {key: value for key, value in self.cleaned_data.items() if key != "file"}
         owner = data.pop("owner", "")
+        said = {name: data.pop(name) for name in ("dataset", "run")}
+        data["origin"] = {name: text for name, text in said.items() if text}
         return data | {"name": f"{owner}/{data['name']}" if owner else data["name"]}
 
     def clean_tags(self) -> list[str] | None:
@@ -63,6 +79,43 @@ class ModelForm(forms.Form):
     )
     tags = forms.CharField(required=False, help_text="Words with commas between.")
     status = forms.ChoiceField(choices=Status.choices)
+    store_inputs = forms.ChoiceField(
+        label="Inputs that the log keeps",
+        choices=StoreInputs.choices,
+        help_text="Outputs are always kept. What was logged before stays.",
+    )
+    store_inputs_percent = forms.IntegerField(
+        label="Percent, where they are sampled", min_value=1, max_value=100
+    )
+    masked_features = forms.CharField(
+        required=False,
+        help_text="Features whose values the log never keeps, with commas between.",
+    )
+
+    cache_seconds = forms.IntegerField(
+        label="Seconds that answers are kept",
+        min_value=0,
+        max_value=MOST_CACHE_SECONDS,
+        help_text="The same rows get the same answer again for so long; 0: never.",
+    )
+    max_concurrency = forms.IntegerField(
+        label="Calls at once",
+        required=False,
+        min_value=1,
+        max_value=MOST_CONCURRENCY,
+        help_text="In each web process. Others wait a second, then are told to come back.",
+    )
+    timeout_s = forms.IntegerField(
+        label="Seconds for a call",
+        min_value=1,
+        max_value=MOST_TIMEOUT_S,
+        help_text="What takes longer is ended.",
+    )
+
+    def clean_masked_features(self) -> list[str]:
+        return sorted(
+            {name.strip() for name in self.cleaned_data["masked_features"].split(",")} - {""}
+        )
 
     def clean_tags(self) -> list[str]:
         return split_tags(self.cleaned_data["tags"])

@@ -30,6 +30,16 @@ urlpatterns = [
         rf"^models/{MODEL_PATH}/versions/(?P<number>[0-9]{{1,9}})$", views.version, name="version"
     ),
     re_path(
+        rf"^models/{MODEL_PATH}/versions/(?P<number>[0-9]{{1,9}})/delete$",
+        views.delete_version,
+        name="version-delete",
+    ),
+    re_path(
+        rf"^models/{MODEL_PATH}/versions/(?P<number>[0-9]{{1,9}})/restore$",
+        views.restore_version,
+        name="version-restore",
+    ),
+    re_path(
         rf"^models/{MODEL_PATH}/versions/(?P<number>[0-9]{{1,9}})/download$",
         views.download,
         name="version-download",

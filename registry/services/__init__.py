@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from registry.services.aliases import remove_alias, rollback_alias, set_alias
+from registry.services.deletion import delete_model, delete_version, purge_deleted
+from registry.services.folders import upload_file
 from registry.services.models import (
     Upload,
-    archive_model,
     archive_models_of,
     update_model,
     update_version,
@@ -15,10 +16,12 @@ from registry.services.sharing import change_share, claim_shares, revoke_share, 
 
 __all__ = [
     "Upload",
-    "archive_model",
     "archive_models_of",
     "change_share",
     "claim_shares",
+    "delete_model",
+    "delete_version",
+    "purge_deleted",
     "remove_alias",
     "revoke_share",
     "rollback_alias",
@@ -26,5 +29,6 @@ __all__ = [
     "share_model",
     "update_model",
     "update_version",
+    "upload_file",
     "upload_version",
 ]

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from accounts.actors import Actor
 from accounts.models import Organization
 from common import clock
+from common.errors import DomainError, Fault
 from common.events import publish
 from common.storage import Received
-from registry.errors import AliasConflict, BadUpload, EditDenied, ModelArchived, ModelNotFound
+from registry.errors import (
+    AliasConflict,
+    ArtifactGone,
+    BadUpload,
+    EditDenied,
+    ModelArchived,
+    ModelNotFound,
+    UnknownFeature,
+)
 from registry.events import ModelUpdated, ModelVersionReceived, ModelVersionUpdated
 from registry.models import Model, ModelVersion, PipelineJob, Status, waiting_steps
 from registry.permissions import can_edit_model
 from registry.refs import check_name
+from registry.selectors import locate_version
 from registry.signatures import edit_signature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """What comes with a file. `example` and `signature` are JSON values, judged by the pipeline."""
+    """What comes with a file. `example` and `signature` are JSON values, judged by the pipeline.
+
+    `origin` says where it comes from, `parents` are references to versions it was made from.
+    `hints` is what somebody else said of it: taken where it fits, passed over where it does not.
+    """
 
     name: str
     filename: str
@@ -35,6 +50,9 @@ class Upload:
     tags: list[str] | None = None
     example: Any = None
     signature: Any = None
+    origin: Mapping[str, Any] | None = None
+    parents: Sequence[str] = ()
+    hints: Mapping[str, Any] | None = None
 
 
 def upload_version(received: Received, upload: Upload, *, actor: Actor) -> ModelVersion:
@@ -45,9 +63,10 @@ def upload_version(received: Received, upload: Upload, *, actor: Actor) -> Model
     """
     if received.size == 0:
         raise BadUpload("The file is empty.", code="empty_file")
+    parents = [_parent(actor, place, ref) for place, ref in enumerate(upload.parents)]
     with transaction.atomic():
         model = _model_for_upload(upload, actor)
-        newest = model.versions.order_by("-number").values_list("number", flat=True).first()
+        newest = versions_of(model).order_by("-number").values_list("number", flat=True).first()
         version = ModelVersion.objects.create(
             model=model,
             number=(newest or 0) + 1,
@@ -57,9 +76,12 @@ def upload_version(received: Received, upload: Upload, *, actor: Actor) -> Model
             framework=upload.framework,
             example=upload.example,
             declared_signature=upload.signature,
+            origin=dict(upload.origin or {}),
+            hints=upload.hints or None,
             steps=_received_steps(),
             created_by_id=actor.id,
         )
+        version.parents.set(parents)
         job = PipelineJob.objects.create(version=version, quarantine_path=str(received.path))
         model.touch()
         publish(
@@ -77,6 +99,15 @@ def upload_version(received: Received, upload: Upload, *, actor: Actor) -> Model
 
         transaction.on_commit(partial(send_job, job.id), robust=True)
     return version
+
+
+def _parent(actor: Actor, place: int, ref: str) -> ModelVersion:
+    """The version that an uploader says theirs was made from."""
+    try:
+        return locate_version(actor, ref)
+    except DomainError as error:
+        fault = Fault(f"/parents/{place}", error.message, error.code)
+        raise BadUpload(f"The parent {ref[:100]!r}: {error.message}", errors=[fault]) from error
 
 
 def _model_for_upload(upload: Upload, actor: Actor) -> Model:
@@ -139,8 +170,13 @@ def _received_steps() -> list[dict[str, Any]]:
 
 @transaction.atomic
 def update_model(model: Model, changes: Mapping[str, Any], *, actor: Actor) -> Model:
-    """Change description, status, metadata or tags. A status goes for every version as well."""
+    """Change description, status, metadata, tags, how it answers, or what the log keeps.
+
+    A status goes for every version as well. Raises EditDenied, and UnknownFeature for a masked
+    feature that no version has: what is misspelled would be kept.
+    """
     _check_edit(actor, model)
+    _check_features(model, changes.get("masked_features", ()))
     changed = sorted(key for key, value in changes.items() if getattr(model, key) != value)
     if not changed:
         return model
@@ -157,9 +193,22 @@ def update_model(model: Model, changes: Mapping[str, Any], *, actor: Actor) -> M
     return model
 
 
-def archive_model(model: Model, *, actor: Actor) -> Model:
-    """Take a model and its versions out of service; nothing is deleted."""
-    return update_model(model, {"status": Status.ARCHIVED}, actor=actor)
+def _check_features(model: Model, names: Collection[str]) -> None:
+    if not names:
+        return
+    signatures = versions_of(model).exclude(signature=None).values_list("signature", flat=True)
+    known = {
+        feature["name"]
+        for signature in signatures
+        for part in (signature or {})["inputs"]
+        for feature in part["features"]
+    }
+    unknown = sorted(set(names) - known)
+    if unknown:
+        raise UnknownFeature(
+            f"No version of {model.name} has the features {', '.join(unknown)[:500]}.",
+            errors=[Fault("/masked_features", f"there is no feature {name!r}") for name in unknown],
+        )
 
 
 @transaction.atomic
@@ -182,9 +231,17 @@ def archive_models_of(organization_id: UUID) -> int:
     return len(models)
 
 
+def versions_of(model: Model) -> QuerySet[ModelVersion]:
+    """All of them: a list that was fetched with the model may have been of some alone."""
+    return ModelVersion.objects.filter(model=model)
+
+
 def _set_statuses(model: Model, status: str) -> None:
+    """For every version but those whose files are gone, which stay archived."""
     now = clock.now()
-    model.versions.exclude(status=status).update(
+    if status != Status.ARCHIVED:
+        versions_of(model).exclude(purge_at=None).filter(purged_at=None).update(purge_at=None)
+    versions_of(model).exclude(status=status).filter(purged_at=None).update(
         status=status,
         deprecated_at=now if status == Status.DEPRECATED else None,
         updated_at=now,
@@ -197,13 +254,17 @@ def update_version(
 ) -> ModelVersion:
     """Change a version's status or signature; the signature is checked against the artifact's.
 
-    What an alias leads to can't be archived: its callers would have no answer. Raises
-    EditDenied, AliasConflict, and what `edit_signature` raises.
+    What an alias leads to can't be archived: its callers would have no answer. What was deleted is
+    restored by any other status, as long as its file is there. Raises EditDenied, AliasConflict,
+    ArtifactGone, and what `edit_signature` raises.
     """
     _check_edit(actor, version.model)
     wanted = dict(changes)
     if wanted.get("status") == Status.ARCHIVED:
         _check_unnamed(version)
+    if wanted.get("status", Status.ARCHIVED) != Status.ARCHIVED:
+        version = _restorable(version)
+        wanted["purge_at"] = None
     if "status" in wanted:
         deprecated = wanted["status"] == Status.DEPRECATED
         wanted["deprecated_at"] = (version.deprecated_at or clock.now()) if deprecated else None
@@ -215,7 +276,7 @@ def update_version(
     for key in changed:
         setattr(version, key, wanted[key])
     version.touch(*changed)
-    changed = [name for name in changed if name != "deprecated_at"]
+    changed = [name for name in changed if name not in {"deprecated_at", "purge_at"}]
     publish(
         ModelVersionUpdated(
             model_id=version.model_id,
@@ -227,6 +288,19 @@ def update_version(
         actor_id=actor.id,
         organization_id=version.model.organization_id,
     )
+    return version
+
+
+def _restorable(version: ModelVersion) -> ModelVersion:
+    """The version as it is now, locked: its file is not to go in this very moment."""
+    model = version.model
+    version = ModelVersion.objects.select_for_update().get(id=version.id)
+    version.model = model
+    if version.purged_at is not None:
+        raise ArtifactGone(
+            f"{model.name} version {version.number} was deleted, and its file is gone. "
+            "Upload the file again."
+        )
     return version
 
 

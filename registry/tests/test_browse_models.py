@@ -238,6 +238,19 @@ def test_a_download_of_a_file_that_is_lost_says_so(client: APIClient, alice: Use
     assert client.get("/api/v1/models/churn/download").status_code == 503
 
 
+def test_a_damaged_file_is_not_handed_out(client: APIClient, alice: User) -> None:
+    version = make_version(make_model(alice))
+    path = storage.blob_path(version.sha256)
+    whole = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    try:
+        response = client.get("/api/v1/models/churn/download")
+        assert (response.status_code, response.json()["code"]) == (503, "artifact_damaged")
+    finally:
+        path.write_bytes(whole)
+
+
 def test_what_one_has_already_is_not_sent_again(client: APIClient, alice: User) -> None:
     make_model(alice)
     first = client.get("/api/v1/models/churn")

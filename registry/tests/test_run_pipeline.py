@@ -24,7 +24,7 @@ from common import clock, storage
 from common.models import EventRecord
 from registry import leases, pipeline, tasks
 from registry.models import ModelVersion, PipelineJob, Runtime, State
-from registry.services import Upload, upload_version
+from registry.services import Upload, delete_version, upload_version
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("jail")]
 
@@ -250,3 +250,23 @@ def test_the_quarantine_is_swept_of_what_nobody_knows(submit: Submit, folders: P
     assert not orphan.exists()
     assert fresh.exists()
     assert Path(version.job.quarantine_path).exists()
+
+
+def test_a_version_that_is_deleted_while_it_is_checked_stays_deleted(
+    submit: Submit, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = submit(pickle.dumps(LogisticRegression().fit(ROWS, LABELS)))
+    real = pipeline._Run._judge
+
+    def judge(run: Any, found: Any) -> Any:
+        delete_version(
+            ModelVersion.objects.select_related("model__organization").get(id=version.id),
+            actor=actor_for_user(alice, via="jwt"),
+        )
+        return real(run, found)
+
+    monkeypatch.setattr(pipeline._Run, "_judge", judge)
+    run(version)
+    assert (version.state, version.status) == (State.READY, "archived")
+    assert version.purge_at is not None
+    assert version.runtime == Runtime.ONNX

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.stack import Stack, running
+from benchmarks.stack import Stack, free_port, running
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    with running(SLIPWAY_DEFAULT_MODEL="demo/iris") as started:
+    with running(SLIPWAY_DEFAULT_MODEL="demo/iris", GRPC_PORT=str(free_port())) as started:
         yield started

@@ -53,6 +53,14 @@ def test_client_gets_the_native_routes_answers(
 
 
 @pytest.mark.timeout(600)
+def test_tritonclient_gets_them_over_grpc(stack: Stack, labels: list[Any]) -> None:
+    given = [f"127.0.0.1:{stack.environment['GRPC_PORT']}", *arguments(stack)[1:]]
+    found = json.loads(run_client("tritonclient", "triton_grpc.py", *given))
+    assert len(found) == 6
+    assert all(each == labels for each in found), found
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("binary", [False, True])
 def test_mlserver_infer_scores_a_file(
     stack: Stack, labels: list[Any], tmp_path: Path, binary: bool

@@ -34,9 +34,13 @@ from accounts.services import (
 )
 from accounts.tests.factories import make_key, make_user
 from analytics.models import Report
-from common import clock
+from common import clock, storage
+from inference.models import BatchJob, PredictionJob
 from inference.tests.test_browse_predictions import make_prediction
+from registry.mlflow.place import Place
 from registry.models import Alias, Model, ModelShare
+from registry.services.logged import NewModel, create_logged_model, keep_file
+from registry.services.tracking import create_experiment, start_run
 from registry.tests.factories import make_model, make_version
 from webhooks.services import create_webhook, send_test
 
@@ -165,7 +169,19 @@ def _names(
             effect="block", network="198.51.100.9/32", source="threat", signal="key_scan"
         ).id,
         "prediction": prediction.id,
+        "prediction_job": PredictionJob.objects.create(
+            organization=acme, version=models["churn"].versions.get(), user=owner, body={}
+        ).id,
+        "batch": BatchJob.objects.create(
+            organization=acme,
+            version=models["churn"].versions.get(),
+            user=owner,
+            format="csv",
+            input_sha256="0" * 64,
+            input_bytes=1,
+        ).id,
         **_webhook(acme, owner),
+        **_logged(acme, owner),
         "report": Report.objects.create(
             user=owner, about="dashboard", every="week", due_at=clock.now() + timedelta(days=1)
         ).id,
@@ -185,9 +201,28 @@ def _webhook(acme: Organization, owner: User) -> dict[str, Any]:
     return {"webhook": row.id, "delivery": send_test(row, actor=actor_for_user(owner)).id}
 
 
+def _logged(acme: Organization, owner: User) -> dict[str, Any]:
+    """A run of acme's in MLflow, with a file, and a logged model without one."""
+    place = Place(actor_for_user(owner), acme)
+    experiment = create_experiment(place, "Acme's", tags={})
+    run = start_run(
+        experiment, place=place, name="run", user_name="owner", start_time=1, tags={"k": "v"}
+    )
+    keep_file(run, "a/file.txt", storage.quarantine(b"file"), place=place)
+    model = create_logged_model(experiment, NewModel(name="m", model_type=""), place=place)
+    return {
+        "experiment_number": experiment.number,
+        "run": run.run_id,
+        "logged_model": model.model_id,
+        "files": f"{experiment.number}/{run.run_id}/artifacts/a",
+    }
+
+
 def send(client: Client, method: str, path: str, body: Any) -> Any:
-    """One request: a JSON body, a form where it is a Form, or none."""
+    """One request: a JSON body, a form where it is a Form, bytes as they are, or none."""
     ask = getattr(client, method.lower())
+    if isinstance(body, bytes):
+        return ask(path, body, content_type="application/octet-stream")
     if isinstance(body, Form):
         return ask(path, body.fields())
     return ask(path) if body is None else ask(path, body, content_type="application/json")

@@ -27,6 +27,13 @@ ROWS_IN = {"inputs": "wrong"}
 WRONG = {"instances": "wrong"}
 TENSORS: dict[str, list[object]] = {"inputs": []}
 
+
+def _rows() -> dict[str, object]:
+    return {"file": SimpleUploadedFile("rows.csv", b"x\n1\n")}
+
+
+FILE_OF_ROWS = Form(_rows)
+
 ROWS: list[Row] = columns(
     # anonymous stranger viewer user editor owner admin operator read-only other expired revoked
     ("GET", "models", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
@@ -38,8 +45,11 @@ ROWS: list[Row] = columns(
     ("PATCH", "models/acme/churn", STATUS, "401 404 403 403 200 200 200 404 403 404 401 401"),
     ("DELETE", "models/acme/churn", None, "401 404 403 403 204 204 204 404 403 404 401 401"),
     ("GET", "models/acme/churn/versions", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("GET", "models/acme/churn/lineage", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
     ("GET", "models/acme/churn/versions/1", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
     ("PUT", "models/acme/churn/versions/1", STATUS, "401 404 403 403 200 200 200 404 403 404 401 401"),
+    # An alias leads there: 409 says that the caller may.
+    ("DELETE", "models/acme/churn/versions/1", None, "401 404 403 403 409 409 409 404 403 404 401 401"),
     ("PATCH", "models/acme/churn/versions/1", STATUS, "401 404 403 403 200 200 200 404 403 404 401 401"),
     ("GET", "models/acme/churn/aliases", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
     ("POST", "models/acme/churn/aliases", ALIAS, "401 404 403 403 400 400 400 404 403 404 401 401"),
@@ -61,6 +71,14 @@ ROWS: list[Row] = columns(
     ("PATCH", "models/acme/churn/shares/{share}", {"permission": "edit"}, "401 404 403 404 404 200 200 404 403 404 401 401"),
     ("DELETE", "models/acme/churn/shares/{share}", None, "401 404 204 404 404 204 204 404 403 404 401 401"),
     ("POST", "models/acme/churn/predict", ROWS_IN, "401 404 403 400 400 400 400 404 403 404 401 401"),
+    ("POST", "models/acme/churn/predict/batch", FILE_OF_ROWS, "401 404 403 202 202 202 202 404 403 404 401 401"),
+    ("POST", "models/acme/churn/predict/async", ROWS_IN, "401 404 403 400 400 400 400 404 403 404 401 401"),
+    ("GET", "prediction-jobs/{prediction_job}", None, "401 404 404 404 404 200 200 404 200 404 401 401"),
+    ("GET", "batch-jobs", None, "401 200 200 200 200 200 200 200 200 200 401 401"),
+    ("GET", "batch-jobs/{batch}", None, "401 404 404 404 404 200 200 404 200 404 401 401"),
+    # It is not done: 409 says that the caller got as far as the job.
+    ("GET", "batch-jobs/{batch}/result", None, "401 404 404 404 404 409 409 404 409 404 401 401"),
+    ("POST", "batch-jobs/{batch}/cancel", {}, "401 404 404 404 404 200 200 404 403 404 401 401"),
     # In the shape of those clients, whatever the address begins with.
     ("POST", "/api/v1/models/acme/churn/invocations", WRONG, "401 404 403 400 400 400 400 404 403 404 401 401"),
     ("POST", "/v1/models/acme/churn:predict", WRONG, "401 404 403 400 400 400 400 404 403 404 401 401"),

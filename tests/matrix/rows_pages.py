@@ -10,7 +10,18 @@ OVERLAP = Form(lambda: {"overlap": "3600"})
 PERMISSION = Form(lambda: {"permission": "edit"})
 MOVE = Form(lambda: {"alias": "steady", "number": "1"})
 TRUTH = Form(lambda: {"label": "yes", "row": "0"})
-MODEL = Form(lambda: {"description": "New", "tags": "", "status": "active"})
+MODEL = Form(
+    lambda: {
+        "description": "New",
+        "tags": "",
+        "status": "active",
+        "store_inputs": "all",
+        "store_inputs_percent": "10",
+        "masked_features": "",
+        "cache_seconds": "0",
+        "timeout_s": "30",
+    }
+)
 
 ROWS: list[Row] = columns(
     # anonymous stranger viewer user editor owner admin operator read-only other expired revoked
@@ -42,8 +53,19 @@ ROWS: list[Row] = columns(
     ("POST", "/models/acme/churn/aliases/steady/rollback", None, "302 404 302 302 302 302 302 404 302 302 302 302"),
     ("POST", "/models/acme/churn/aliases/steady/remove", None, "302 404 302 302 302 302 302 404 302 302 302 302"),
     ("GET", "/models/acme/churn/versions/1", None, "302 404 200 200 200 200 200 404 302 302 302 302"),
+    ("POST", "/models/acme/churn/versions/1/delete", {}, "302 404 302 302 302 302 302 404 302 302 302 302"),
+    ("POST", "/models/acme/churn/versions/1/restore", {}, "302 404 302 302 302 302 302 404 302 302 302 302"),
     ("GET", "/models/acme/churn/versions/1/download", None, "302 404 403 200 200 200 200 404 302 302 302 302"),
     ("GET", "/models/acme/churn/playground", None, "302 404 403 200 200 200 200 404 302 302 302 302"),
+    ("GET", "/models/acme/churn/card", None, "302 404 200 200 200 200 200 404 302 302 302 302"),
+    # Of a single version: 400 says that the caller may see the model.
+    ("GET", "/models/acme/churn/compare?version=1", None, "302 404 400 400 400 400 400 404 302 302 302 302"),
+    ("GET", "/models/acme/churn/predict/batch", None, "302 404 403 200 200 200 200 404 302 302 302 302"),
+    ("POST", "/models/acme/churn/predict/batch", {}, "302 404 403 400 400 400 400 404 302 302 302 302"),
+    ("GET", "/batch-jobs", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
+    ("GET", "/batch-jobs/{batch}", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
+    ("GET", "/batch-jobs/{batch}/result", None, "302 404 404 404 404 409 409 404 302 302 302 302"),
+    ("POST", "/batch-jobs/{batch}/cancel", {}, "302 404 404 404 404 302 302 404 302 302 302 302"),
     ("GET", "/predictions", None, "302 200 200 200 200 200 200 200 302 302 302 302"),
     ("GET", "/predictions/{prediction}", None, "302 404 404 404 404 200 200 404 302 302 302 302"),
     ("GET", "/predictions/export", None, "302 200 200 200 200 200 200 200 302 302 302 302"),

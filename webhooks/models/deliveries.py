@@ -51,7 +51,8 @@ class Delivery(models.Model):
     """One message to one webhook. A sender holds it by `lane` until `lease_until`.
 
     `attempts` counts every try there ever was, so that it fences: a result is taken from the
-    sender whose attempt it was, and from no other. `attempts_allowed` is where trying ends.
+    sender whose attempt it was, and from no other. `attempts_allowed` is where trying ends,
+    `attempts_before` where the last replay began: waits begin anew with it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -64,6 +65,7 @@ class Delivery(models.Model):
     )
     due_at = models.DateTimeField(default=clock.now)
     attempts = models.PositiveIntegerField(default=0)
+    attempts_before = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     attempts_allowed = models.PositiveIntegerField()
     lane = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

@@ -48,7 +48,8 @@ TAKE: Final = """
 UPDATE webhooks_delivery d SET state = 'sending', lane = t.lane, lease_until = t.lease
 FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS t(id, lane, lease), webhooks_message m
 WHERE d.id = t.id AND m.id = d.message_id
-RETURNING d.lane, d.id, d.attempts, d.attempts_allowed, m.id, m.type, m.body, m.request_id
+RETURNING d.lane, d.id, d.attempts, d.attempts_before, d.attempts_allowed,
+    m.id, m.type, m.body, m.request_id
 """
 SERVED: Final = """
 UPDATE webhooks_channel c SET served_at = %(now)s, due_at = (
@@ -62,10 +63,14 @@ WHERE c.webhook_id = f.webhook_id
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One delivery to attempt; `attempt` is the number it will have, from 1 up."""
+    """One delivery to attempt; `attempt` is the number it will have, from 1 up.
+
+    `attempts_before` of them were made before it was last replayed.
+    """
 
     delivery_id: UUID
     attempt: int
+    attempts_before: int
     attempts_allowed: int
     message_id: UUID
     type: str
@@ -94,10 +99,12 @@ class _Turn:
 
 
 @transaction.atomic
-def claim(*, room: int, suspects: bool = True) -> list[Lane]:
+def claim(*, room: int, reserved: int = 0, suspects: bool = True) -> list[Lane]:
     """Take up to `room` lanes of what is due, those first who were served longest ago.
 
-    Without `suspects`, webhooks that are on trial are passed over.
+    The last `reserved` of them are for webhooks that hold none: those whose receivers are slow,
+    and well, would have all of them otherwise. Without `suspects`, webhooks that are on trial are
+    passed over.
     """
     if room <= 0:
         return []
@@ -110,7 +117,7 @@ def claim(*, room: int, suspects: bool = True) -> list[Lane]:
         # A statement of its own: its snapshot is younger than the locks.
         cursor.execute(BUSY, [list(on_trial), now])
         busy = {webhook_id: (lanes, lease) for webhook_id, lanes, lease in cursor.fetchall()}
-        turns = _turns(on_trial, busy, room)
+        turns = _turns(on_trial, busy, room, reserved)
         lanes = _take(cursor, turns, now)
         free = _free_again(turns, lanes, now)
         cursor.execute(SERVED, {"now": now, "ids": list(free), "free": list(free.values())})
@@ -118,18 +125,22 @@ def claim(*, room: int, suspects: bool = True) -> list[Lane]:
 
 
 def _turns(
-    on_trial: Mapping[UUID, bool], busy: Mapping[UUID, tuple[int, datetime]], room: int
+    on_trial: Mapping[UUID, bool],
+    busy: Mapping[UUID, tuple[int, datetime]],
+    room: int,
+    reserved: int,
 ) -> list[_Turn]:
-    """One lane to each that has one free, then what is left, in their order."""
+    """One lane to each that has one free, then what is left and not reserved, in their order."""
     webhooks = Webhook.objects.in_bulk(list(on_trial))
-    most = {
-        id_: max(0, (1 if trial else webhooks[id_].concurrency) - busy.get(id_, (0, None))[0])
-        for id_, trial in on_trial.items()
-    }
+    held = {id_: busy.get(id_, (0, None))[0] for id_ in on_trial}
+    most = {id_: 1 if trial else webhooks[id_].concurrency for id_, trial in on_trial.items()}
     given = dict.fromkeys(on_trial, 0)
-    while room > 0 and any(given[id_] < most[id_] for id_ in on_trial):
+    before = -1
+    while room != before:
+        before = room
         for id_ in on_trial:
-            if room > 0 and given[id_] < most[id_]:
+            holds = held[id_] + given[id_]
+            if holds < most[id_] and room > (reserved if holds else 0):
                 given[id_] += 1
                 room -= 1
     return [
@@ -159,9 +170,11 @@ def _take(cursor: Any, turns: Sequence[_Turn], now: datetime) -> list[Lane]:
             rows += [(id_, lane.id, lease) for id_ in ids[number :: turn.lanes]]
     if rows:
         cursor.execute(TAKE, [list(column) for column in zip(*rows, strict=True)])
-        for lane_id, id_, attempts, allowed, message_id, type_, body, request_id in cursor:
+        for lane_id, id_, attempts, before, allowed, message_id, type_, body, request_id in cursor:
             lanes[lane_id].jobs.append(
-                Job(id_, attempts + 1, allowed, message_id, type_, body.encode(), request_id)
+                Job(
+                    id_, attempts + 1, before, allowed, message_id, type_, body.encode(), request_id
+                )
             )
     for lane in lanes.values():
         lane.jobs.sort(key=lambda job: job.delivery_id)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -16,6 +16,7 @@ from webhooks.messages import body_of
 from webhooks.models import Delivery, Message, Webhook
 from webhooks.waking import wake_senders
 
+BATCH: Final = 1000
 # Without a condition: a sender that has the row just now has not seen what was just committed.
 DUE = """
 UPDATE webhooks_channel SET due_at = least(coalesce(due_at, %(now)s), %(now)s)
@@ -35,16 +36,37 @@ def fan_out(row: EventRecord) -> int:
 
 def message_of(row: EventRecord) -> Message:
     """The one message of an event, made if there is none yet."""
-    fields: dict[str, Any] = {
+    message, _ = Message.objects.get_or_create(event_id=row.id, defaults=_fields(row))
+    return message
+
+
+def address_missed(rows: Sequence[EventRecord], webhook: Webhook) -> None:
+    """Make the messages and deliveries of events that a webhook has not heard of, all at once.
+
+    Nobody is told that they are due.
+    """
+    messages = [Message(event_id=row.id, **_fields(row)) for row in rows]
+    Message.objects.bulk_create(messages, ignore_conflicts=True, batch_size=BATCH)
+    Delivery.objects.bulk_create(
+        [
+            Delivery(message_id=row.id, webhook=webhook, attempts_allowed=webhook.max_attempts)
+            for row in rows
+        ],
+        ignore_conflicts=True,
+        batch_size=BATCH,
+    )
+
+
+def _fields(row: EventRecord) -> dict[str, Any]:
+    return {
+        # The event's own: receivers tell repetitions by it.
+        "id": row.id,
         "organization_id": row.organization_id,
         "type": row.type,
         "body": body_of(row.type, row.created_at, row.payload),
         "request_id": row.request_id,
         "created_at": row.created_at,
     }
-    # The event's own id: receivers tell repetitions by it.
-    message, _ = Message.objects.get_or_create(event_id=row.id, defaults={"id": row.id, **fields})
-    return message
 
 
 def address_message(message: Message, webhooks: Collection[Webhook]) -> int:

@@ -19,7 +19,7 @@ from webhooks.catalogue import ALL, is_told
 from webhooks.errors import BadReplay, WebhookNotActive
 from webhooks.events import WebhookReplayed
 from webhooks.models import Delivery, DeliveryState, Status, Webhook
-from webhooks.services.fan_out import address_message, make_due, message_of
+from webhooks.services.fan_out import address_missed, make_due
 from webhooks.services.webhooks import check_manages
 
 MOST_REPLAYED: Final = 10_000
@@ -33,7 +33,7 @@ WITH chosen AS (
         AND d.message_id = ANY(%(messages)s)
 )
 UPDATE webhooks_delivery d SET state = 'waiting', finished_at = NULL, error = '',
-    attempts_allowed = d.attempts + %(attempts)s,
+    attempts_before = d.attempts, attempts_allowed = d.attempts + %(attempts)s,
     due_at = %(now)s::timestamptz + interval '1 second' * (chosen.place / %(pace)s)
 FROM chosen WHERE d.id = chosen.id
 """
@@ -54,8 +54,11 @@ def replay_delivery(delivery: Delivery, *, actor: Actor) -> Delivery:
     )
     if row.state != DeliveryState.SENDING:
         row.state, row.due_at, row.finished_at = DeliveryState.WAITING, clock.now(), None
+        row.attempts_before = row.attempts
         row.attempts_allowed = row.attempts + webhook.max_attempts
-        row.save(update_fields=["state", "due_at", "finished_at", "attempts_allowed"])
+        row.save(update_fields=[
+            "state", "due_at", "finished_at", "attempts_before", "attempts_allowed"
+        ])  # fmt: skip
         transaction.on_commit(lambda: make_due([webhook.id]), robust=True)
     _publish(webhook, actor, 1)
     return row
@@ -82,8 +85,7 @@ def replay_range(
     ids = list(known.values_list("message_id", flat=True)[: MOST_REPLAYED + 1])
     if len(ids) + len(missed) > MOST_REPLAYED:
         raise BadReplay(f"A replay takes at most {MOST_REPLAYED:,} deliveries: choose less time.")
-    for row in missed:
-        address_message(message_of(row), [webhook])
+    address_missed(missed, webhook)
     count = _again(webhook, [*ids, *(row.id for row in missed)], states)
     transaction.on_commit(lambda: make_due([webhook.id]), robust=True)
     _publish(webhook, actor, count)

@@ -121,7 +121,7 @@ def _change(lane: Lane, result: Result, now: datetime) -> _Change:
     if result.outcome is not Outcome.DELIVERED:
         last = job.attempt >= job.attempts_allowed or result.outcome is Outcome.GONE
         state = "failed" if last else "waiting"
-        wait = schedule.delay(job.attempt, lane.webhook.retry_delays_s)
+        wait = schedule.delay(job.attempt - job.attempts_before, lane.webhook.retry_delays_s)
         due_at = now + max(wait, result.wait or timedelta(0))
     return _Change(
         job.delivery_id, lane.id, state, due_at, job.attempt, result.status, result.error

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 
 from common import clock
 from common.ids import least_id
@@ -72,11 +73,16 @@ def something_is_due() -> bool:
 
 
 def disable_failing() -> int:
-    """Turn off what has failed for WEBHOOK_DISABLE_AFTER_DAYS without a success; how many."""
+    """Turn off what has failed for WEBHOOK_DISABLE_AFTER_DAYS without a success; how many.
+
+    It must have been tried at both ends of those days: one failure, and nothing to tell for a
+    week, says nothing of the receiver.
+    """
     days = settings.WEBHOOK_DISABLE_AFTER_DAYS
-    before = clock.now() - timedelta(days=days)
     failing = Channel.objects.filter(
-        failing_since__lt=before, webhook__status=Status.ACTIVE, webhook__deleted_at=None
+        failing_since__lt=F("last_triggered_at") - timedelta(days=days),
+        webhook__status=Status.ACTIVE,
+        webhook__deleted_at=None,
     )
     dead = list(Webhook.objects.filter(channel__in=failing).order_by("id")[:BATCH])
     for webhook in dead:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -21,6 +20,7 @@ from common.errors import Fault
 from common.events import Event, publish
 from common.limits import Bucket, Rate, limiter
 from common.outbound import AddressRefused, check_target, checked_url
+from common.outbound.own import own_servers
 from registry.models import Model
 from registry.selectors import get_model
 from webhooks import signing
@@ -163,7 +163,8 @@ def rotate_secret(webhook: Webhook, *, actor: Actor, overlap: timedelta = OVERLA
 def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
     """Send a test message the way every message goes; the delivery tells what came of it.
 
-    It does not wait for the breaker: whoever asks wants to know now. Raises WebhookDenied,
+    It does not wait for the breaker, nor for what waits already: whoever asks wants to know now,
+    and a receiver on trial gets one delivery at a time. Raises WebhookDenied,
     WebhookNotActive, LimitExceeded.
     """
     check_manages(actor, webhook)
@@ -179,6 +180,9 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
     )
     Channel.objects.filter(webhook=webhook).update(open_until=None)
     address_message(message, [webhook])
+    # Due before there was a webhook, and so before all others of its deliveries: it is the next.
+    due_at = webhook.created_at - timedelta(seconds=1)
+    Delivery.objects.filter(message=message).update(due_at=due_at)
     return Delivery.objects.select_related("message").get(message=message, webhook=webhook)
 
 
@@ -206,20 +210,6 @@ def check_manages(actor: Actor, webhook: Webhook) -> None:
     """Raise WebhookDenied where the actor may look, and no more."""
     if not can_manage(actor, webhook):
         raise WebhookDenied("Members manage webhooks that tell of models, admins all of them.")
-
-
-def own_servers() -> frozenset[tuple[str, int]]:
-    """The installation's own servers, which no message is sent to."""
-    default = settings.DATABASES["default"]
-    found = {(str(settings.HOST), int(settings.PORT))}
-    if default["PORT"]:
-        found.add((str(default["HOST"]), int(default["PORT"])))
-    for url in (settings.PUBLIC_URL, settings.REDIS_URL, settings.CELERY_BROKER_URL):
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-        if parts.hostname and port:
-            found.add((parts.hostname, port))
-    return frozenset(found)
 
 
 def _checked_url(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -29,11 +30,14 @@ def verified(secret: str, received: Received) -> dict[str, Any]:
     return found
 
 
-def test_an_event_arrives_signed(actor: Actor, receiver: Receiver, deliver: Deliver) -> None:
+def test_an_event_arrives_signed(
+    actor: Actor, receiver: Receiver, deliver: Deliver, caplog: pytest.LogCaptureFixture
+) -> None:
     made = services.create_webhook(actor=actor, url=receiver.url, events=["team.created"])
     with request_context("request-0001"):
         team = create_team(actor=actor, name="Night watch")
-    assert deliver() == 1
+    with caplog.at_level(logging.INFO, "webhooks"):
+        assert deliver() == 1
     [received] = receiver.received
     body = verified(made.secret, received)
     assert body["type"] == "team.created"
@@ -44,6 +48,9 @@ def test_an_event_arrives_signed(actor: Actor, receiver: Receiver, deliver: Deli
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.attempts, delivery.status) == ("delivered", 1, 200)
     assert Channel.objects.get().last_triggered_at is not None
+    [line] = [one for one in caplog.records if "webhook_attempted" in one.getMessage()]
+    assert str(made.row.id) in line.getMessage()
+    assert "request-0001" in str(line.__dict__)
 
 
 def test_dispatching_twice_is_one_message(
@@ -216,12 +223,86 @@ def test_days_of_failures_turn_it_off(
     create_team(actor=actor, name="Night watch")
     deliver()
     clock.advance(timedelta(days=4, hours=23))
+    deliver()
     assert services.disable_failing() == 0
     clock.advance(timedelta(hours=2))
+    assert services.disable_failing() == 0  # nothing was tried since
+    deliver()
     assert services.disable_failing() == 1
     webhook.refresh_from_db()
     assert webhook.status == "disabled"
     assert Delivery.objects.get().state == "cancelled"
+
+
+def test_one_failure_and_a_quiet_week_do_not(
+    actor: Actor,
+    make_webhook: MakeWebhook,
+    receiver: Receiver,
+    deliver: Deliver,
+    clock: FrozenClock,
+) -> None:
+    webhook = make_webhook(max_attempts=1)
+    receiver.answer = always(500)
+    create_team(actor=actor, name="Night watch")
+    deliver()
+    clock.advance(timedelta(days=7))
+    assert services.disable_failing() == 0
+    webhook.refresh_from_db()
+    assert webhook.status == "active"
+
+
+@pytest.mark.parametrize("single", [True, False], ids=["one", "range"])
+def test_a_replay_waits_no_longer_than_a_first_try(
+    actor: Actor,
+    make_webhook: MakeWebhook,
+    receiver: Receiver,
+    deliver: Deliver,
+    clock: FrozenClock,
+    single: bool,
+) -> None:
+    webhook = make_webhook(max_attempts=3, retry_delays_s=[10, 3600])
+    receiver.answer = always(500)
+    create_team(actor=actor, name="Night watch")
+    for _ in range(3):
+        assert deliver() == 1
+        clock.advance(timedelta(hours=2))
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.attempts) == ("failed", 3)
+    if single:
+        services.replay_delivery(delivery, actor=actor)
+    else:
+        day = timedelta(days=1)
+        since, until = clock.now - day, clock.now + day
+        assert services.replay_range(webhook, actor=actor, since=since, until=until) == 1
+    assert deliver() == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts) == ("waiting", 4)
+    assert timedelta(seconds=8) <= delivery.due_at - clock.now <= timedelta(seconds=12)
+
+
+def test_a_test_goes_before_all_that_waits(
+    actor: Actor,
+    make_webhook: MakeWebhook,
+    receiver: Receiver,
+    deliver: Deliver,
+    clock: FrozenClock,
+) -> None:
+    webhook = make_webhook()
+    receiver.answer = always(500)
+    for number in range(12):
+        create_team(actor=actor, name=f"Team {number}")
+    for _ in range(4):
+        deliver()
+        clock.advance(timedelta(seconds=2))
+    assert Channel.objects.get().open_until is not None
+    receiver.answer = always(200)
+    before = len(receiver.received)
+    delivery = services.send_test(webhook, actor=actor)
+    deliver()
+    delivery.refresh_from_db()
+    assert delivery.state == "delivered"
+    first = receiver.received[before]
+    assert first.headers["webhook-id"] == str(delivery.message_id)
 
 
 def test_both_secrets_sign_while_one_is_rotated(

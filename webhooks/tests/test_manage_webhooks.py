@@ -189,6 +189,25 @@ def test_a_replay_brings_what_was_missed_and_what_failed(
     assert again.json() == {"count": 3}  # and nothing from before there was the webhook
 
 
+def test_a_replay_asks_no_more_where_more_was_missed(
+    client: APIClient,
+    actor: Actor,
+    receiver: Receiver,
+    deliver: Deliver,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    made = make(client, receiver)
+    address = f"{ROUTE}/{made['id']}"
+    client.patch(address, {"active": False})
+    for number in range(40):
+        create_team(actor=actor, name=f"Missed {number}")
+    deliver()
+    client.patch(address, {"active": True})
+    since = (clock.now() - timedelta(minutes=1)).isoformat()
+    with django_assert_max_num_queries(25):
+        assert client.post(f"{address}/replay", {"since": since}).json() == {"count": 40}
+
+
 def test_replayed_deliveries_become_due_ten_a_second(
     client: APIClient, actor: Actor, receiver: Receiver, dispatch: Callable[[], None]
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from uuid import UUID
@@ -20,7 +22,7 @@ from common.ids import uuid7
 from common.tests.receiver import Received, Receiver, receiving
 from webhooks import services
 from webhooks.models import Channel, Delivery, Message, Webhook
-from webhooks.sender import Sender
+from webhooks.sender import RESERVED, THREADS, Sender
 from webhooks.services.upkeep import drop_old
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,6 +112,48 @@ def test_whoever_waited_longest_is_served_first(owner: Actor) -> None:
         services.record([(lane, [])])
     assert order[:3] == order[3:]
     assert set(order) == {webhook.id for webhook in made}
+
+
+def test_some_room_is_kept_for_who_holds_none(owner: Actor) -> None:
+    hogs = [webhook_to(owner, f"http://127.0.0.1:{8001 + port}/") for port in range(2)]
+    Webhook.objects.update(concurrency=16)
+    for webhook in hogs:
+        fill(webhook, 400)
+    assert len(services.claim(room=24, reserved=6)) == 18
+    Channel.objects.update(due_at=clock.now())
+    assert services.claim(room=6, reserved=6) == []
+    late = webhook_to(owner, "http://127.0.0.1:8003/", concurrency=16)
+    fill(late, 400)
+    [lane] = services.claim(room=6, reserved=6)
+    assert lane.webhook.id == late.id
+
+
+def test_slow_receivers_hold_up_nobody(owner: Actor, receivers: Callable[[], Receiver]) -> None:
+    go = threading.Event()
+
+    def patient(received: Received, number: int) -> tuple[int, dict[str, str], bytes]:
+        go.wait(20)
+        return 200, {}, b""
+
+    slow_ones, quick = [receivers(), receivers()], receivers()
+    for receiver in slow_ones:
+        receiver.answer = patient
+        fill(webhook_to(owner, receiver.url, concurrency=16), 100)
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(Sender(linger_s=0).send)
+        until(lambda: sum(receiver.most_at_once for receiver in slow_ones) == THREADS - RESERVED)
+        fill(webhook_to(owner, quick.url), 3)
+        until(lambda: len(quick.received) == 3)
+        assert sum(receiver.most_at_once for receiver in slow_ones) == THREADS - RESERVED
+        go.set()
+        assert sending.result(30) == 203
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_webhook_that_keeps_failing_has_one_lane_of_one(owner: Actor) -> None:

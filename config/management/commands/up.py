@@ -41,8 +41,10 @@ class Command(BaseCommand):
             home=where,
             host=settings.HOST,
             port=settings.PORT,
+            grpc_port=settings.GRPC_PORT,
             workers=settings.WEB_WORKERS,
             senders=settings.WEBHOOK_WORKERS,
+            bulk_processes=settings.BULK_WORKERS,
             threads=settings.WEB_THREADS,
             jail_socket=Path(settings.JAIL_SOCKET),
         )

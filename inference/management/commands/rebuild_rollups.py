@@ -72,4 +72,4 @@ def _brief(figures: Any) -> str:
     if figures is None:
         return "nothing"
     names = ("requests", "rows", "failed", "errors", "labels")
-    return ", ".join(f"{name} {figures[name]}" for name in names)
+    return ", ".join(f"{name} {figures[name]}" for name in names if name in figures)

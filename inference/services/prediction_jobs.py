@@ -1,0 +1,106 @@
+"""Taking in calls that are answered later."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from kombu.exceptions import OperationalError
+
+from accounts.actors import Actor
+from common import clock
+from common.context import request_id
+from common.errors import Fault, Invalid
+from common.leases import claimable
+from common.outbound import AddressRefused, check_target, checked_url
+from common.outbound.own import own_servers
+from inference.decode import check_options, decode
+from inference.errors import TooManyPredictionJobs
+from inference.models import PredictionJob
+from inference.prediction_jobs import KEEP
+from registry.selectors import resolve_for_use
+
+logger = structlog.get_logger(__name__)
+
+MOST_UNFINISHED: Final = 10_000
+"""Calls of one person that may wait."""
+MESSAGE_LIFE: Final = 60
+
+
+def submit_prediction(ref: str, body: Any, *, actor: Actor) -> PredictionJob:
+    """Take a native body in, with `callback_url` beside its rows if need be.
+
+    It is read against the signature here, so that what is wrong is said at once. When this commits
+    the call is never lost. Raises what a native call would raise, Invalid for a callback that may
+    not be called, TooManyPredictionJobs.
+    """
+    version = resolve_for_use(actor, ref)
+    callback_url = ""
+    if isinstance(body, dict):
+        body = dict(body)
+        callback_url = _checked_callback(body.pop("callback_url", None))
+    correlation_id = check_options(body)
+    decode(version.signature or {}, body)
+    waiting = PredictionJob.objects.filter(~Q(state=PredictionJob.State.DONE), user_id=actor.id)
+    if waiting[:MOST_UNFINISHED].count() >= MOST_UNFINISHED:
+        raise TooManyPredictionJobs(f"{MOST_UNFINISHED:,} calls of yours are waiting already.")
+    with transaction.atomic():
+        job = PredictionJob.objects.create(
+            organization_id=version.model.organization_id,
+            version=version,
+            user_id=actor.id,
+            key_id=actor.key_id,
+            body=body,
+            correlation_id=correlation_id or "",
+            request_id=request_id(),
+            callback_url=callback_url,
+        )
+        transaction.on_commit(partial(send_prediction_job, job.id), robust=True)
+    return job
+
+
+def send_prediction_job(job_id: UUID) -> None:
+    """Tell a worker. A broker that is away is the reaper's to make good."""
+    from inference.tasks import answer_prediction_job
+
+    try:
+        answer_prediction_job.apply_async(args=(str(job_id),), expires=MESSAGE_LIFE, retry=False)
+    except OperationalError as error:
+        logger.warning("prediction_job_not_sent", job_id=str(job_id), error=str(error))
+
+
+def waiting_prediction_jobs() -> list[UUID]:
+    """Those that wait or were left by a worker that is gone, oldest first."""
+    rows = PredictionJob.objects.filter(claimable()).order_by("not_before")
+    return list(rows.values_list("id", flat=True)[:500])
+
+
+def due_callbacks() -> list[UUID]:
+    """Jobs whose callback is to be told now, the longest due first."""
+    rows = PredictionJob.objects.filter(callback_due_at__lte=clock.now())
+    return list(rows.order_by("callback_due_at").values_list("id", flat=True)[:100])
+
+
+def delete_old_jobs() -> int:
+    """Delete jobs that were done long ago; their predictions stay in the log."""
+    deleted, _ = PredictionJob.objects.filter(finished_at__lt=clock.now() - KEEP).delete()
+    return deleted
+
+
+def _checked_callback(url: Any) -> str:
+    if url is None:
+        return ""
+    if not isinstance(url, str):
+        message = "`callback_url` must be text."
+        raise Invalid(message, errors=[Fault("/callback_url", "must be text")])
+    target = checked_url(url, pointer="/callback_url")
+    try:
+        check_target(target, settings.WEBHOOK_ALLOW, own=own_servers())
+    except AddressRefused as error:
+        raise Invalid(str(error), errors=[Fault("/callback_url", str(error))]) from None
+    return url
