@@ -22,9 +22,10 @@ from config.supervisor.servers import Servers
 from config.supervisor.stopping import Signals, StopAskedError
 
 # From the request to stop, in seconds: when what still serves is killed, when the rest is.
-SERVING_ENDS = 3.5
-HURRY = 4.3
-ALL_ENDS = 4.7
+# What is left of five seconds is this process's own end.
+SERVING_ENDS = 3.2
+HURRY = 3.9
+ALL_ENDS = 4.3
 # A killed supervisor's children need a moment to let go of the port.
 PORT_PATIENCE = 3.0
 LOG_CHECK = 30.0
