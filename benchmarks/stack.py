@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 import requests
 
+from benchmarks.clusters import seed
 from inference.journal.reader import walk
 from inference.journal.writer import SUFFIX, seed_of
 
@@ -179,6 +180,7 @@ def running(**environment: str) -> Iterator[Stack]:
     """A started Slipway in a temporary home, stopped and deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
         stack = Stack(Path(folder) / "home", environment=environment)
+        seed(stack.home)
         try:
             stack.start()
             yield stack

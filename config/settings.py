@@ -127,6 +127,9 @@ if SLIPWAY_ROLE == "web":
         "min_size": 1,
         "max_size": env.integer("DATABASE_POOL_SIZE", 8, low=1, high=100),
         "timeout": 1.5,
+        # One is tried anew each second while somebody waits for it. The default waits twice as long
+        # each time: minutes after a long outage, when the database has been back for long.
+        "reconnect_timeout": 1.0,
     }
 elif SLIPWAY_ROLE == "worker":
     DATABASES["default"]["CONN_MAX_AGE"] = 300

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks.clusters import seed
 from tests import chromium
 from tests.installations import Installation
 from tests.visitor import DESKTOP, Visitor, listen
@@ -45,6 +46,7 @@ def browser() -> Iterator[Browser]:
 def slipway(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A whole Slipway, started by `manage.py up`; not started where there is no browser for it."""
     one = Installation(tmp_path_factory.mktemp("browsed") / "home")
+    seed(one.home)
     try:
         one.start()
         yield one

@@ -20,6 +20,7 @@ import requests
 from distributed import Client, LocalCluster
 from sklearn.ensemble import RandomForestRegressor
 
+from benchmarks.clusters import seed
 from benchmarks.stack import Stack, running
 from tests.installations import children_of, command_of
 
@@ -159,6 +160,7 @@ def test_dask_does_it_too(cluster: tuple[str, Path], rows: pd.DataFrame) -> None
     address, home = cluster
     some = rows[:60_000]  # two steps
     stack = Stack(home, environment={"BULK_ENGINE": "dask", "DASK_SCHEDULER": address})
+    seed(home)
     try:
         stack.start()
         model = make_model(stack, rows)

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.clusters import seed
 from config.process import NOBODY
 from config.supervisor import installation as supervised
 from config.supervisor.supervisor import greeting
@@ -40,6 +41,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 @pytest.fixture
 def another(tmp_path: Path) -> Iterator[Installation]:
     one = Installation(tmp_path / "home")
+    seed(one.home)
     yield one
     one.stop()
 
