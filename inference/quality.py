@@ -21,6 +21,7 @@ from common.ids import least_id
 from inference.models import Feedback, QualityRollUp
 from inference.rollups import OTHER, label_text
 from inference.tabular import TRUTHS
+from registry.models import ModelVersion
 
 MAX_CLASSES: Final = 100  # counted each by itself; the rest together, as OTHER
 FARTHEST: Final = 1e100  # squares of errors, and sums of very many of them, are numbers still
@@ -219,17 +220,35 @@ def lock_days(keys: Iterable[Key]) -> dict[Key, QualityRollUp]:
 
 def measure_again(row: QualityRollUp) -> None:
     """Add a locked day's errors up anew: what is taken from a sum of floats leaves its rounding."""
-    day = datetime.combine(row.day, time(), UTC)
-    found = Feedback.objects.filter(
-        version_id=row.version_id,
-        user_id=row.user_id,
-        error__isnull=False,
-        prediction_id__gte=least_id(day),
-        prediction_id__lt=least_id(day + timedelta(days=1)),
-    ).aggregate(n=Count("id"), squared=Sum(F("error") * F("error")), absolute=Sum(Abs("error")))
+    found = (
+        _feedback_of(row.day)
+        .filter(version_id=row.version_id, user_id=row.user_id, error__isnull=False)
+        .aggregate(n=Count("id"), squared=Sum(F("error") * F("error")), absolute=Sum(Abs("error")))
+    )
     row.measured = found["n"]
     row.squared_error, row.absolute_error = found["squared"] or 0.0, found["absolute"] or 0.0
     row.save(update_fields=["measured", "squared_error", "absolute_error"])
+
+
+def quality_of_day(day: date) -> dict[Key, Quality]:
+    """What the feedback on a day's predictions adds up to. Two queries."""
+    rows = list(_feedback_of(day).defer("organization", "given_by"))
+    versions = ModelVersion.objects.only("signature").in_bulk({row.version_id for row in rows})
+    classes = {id_: classes_of(version.signature) for id_, version in versions.items()}
+    found: dict[Key, Quality] = {}
+    for row in rows:
+        sums = found.setdefault((row.version_id, day, row.user_id), Quality())
+        judged = Judged(row.predicted, row.label, Verdict(row.correct, row.error))
+        sums.count(judged, classes[row.version_id])
+    return found
+
+
+def _feedback_of(day: date) -> QuerySet[Feedback]:
+    midnight = datetime.combine(day, time(), UTC)
+    return Feedback.objects.filter(
+        prediction_id__gte=least_id(midnight),
+        prediction_id__lt=least_id(midnight + timedelta(days=1)),
+    )
 
 
 def add_to_days(rows: Mapping[Key, QualityRollUp], changes: Mapping[Key, Quality]) -> None:

@@ -6,9 +6,10 @@ and written to the journal meanwhile, and wait there. What is older than the log
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,9 +17,11 @@ from django.db import connection, transaction
 
 from common import clock
 from common.ids import least_id
-from inference.models import Prediction, RollUp, UserRollUp
+from inference.models import Prediction, QualityRollUp, RollUp, UserRollUp
 from inference.partitions import partitions
 from inference.people import PersonSums, UserKey, add_people, sum_up_people
+from inference.quality import Key as QualityKey
+from inference.quality import Quality, quality_of_day
 from inference.rollups import DAYS, EPOCH, QUARTERS, Fact, Key, Sums, Tier, moment, put, sum_up
 from registry.models import ModelVersion
 
@@ -26,7 +29,9 @@ QUARTER: Final = timedelta(minutes=15)
 DAY: Final = timedelta(days=1)
 CHUNK: Final = 2000
 FLOAT_SLACK: Final = 1e-6
-TABLES: Final = "inference_rollup, inference_dayrollup, inference_userrollup"
+TABLES: Final = (
+    "inference_rollup, inference_dayrollup, inference_userrollup, inference_qualityrollup"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,12 @@ def rebuild(since: datetime, until: datetime) -> int:
             _lock()
             _clear(DAYS, day, day + DAY)
             put(DAYS, _stored_day(day))
+            _replace_quality(day.date())
     return counted
 
 
 def compare(since: datetime, until: datetime) -> Iterator[Difference]:
-    """The quarters, of versions and people, and days whose roll-ups are not the sums of the log."""
+    """The quarters and days, of versions and people, whose roll-ups are not the sums of the log."""
     for day in _days(since, until):
         total: dict[Key, Sums] = {}
         for start in _quarters(day):
@@ -81,7 +87,9 @@ def compare(since: datetime, until: datetime) -> Iterator[Difference]:
                 key = (version, _ms(day))
                 total.setdefault(key, Sums()).plus(one)
         with transaction.atomic():
+            _lock()
             yield from _differences(DAYS, total, day, day + DAY)
+            yield from _differences_of_quality(day)
 
 
 def _lock() -> None:
@@ -97,6 +105,14 @@ def _replace(
     put(QUARTERS, sums)
     UserRollUp.objects.filter(quarter=start).delete()
     add_people(people)
+
+
+def _replace_quality(day: date) -> None:
+    QualityRollUp.objects.filter(day=day).delete()
+    QualityRollUp.objects.bulk_create(
+        QualityRollUp(version_id=version, day=day, user_id=user, **asdict(sums))
+        for (version, _, user), sums in quality_of_day(day).items()
+    )
 
 
 def _clear(tier: Tier, since: datetime, until: datetime) -> None:
@@ -166,6 +182,29 @@ def _differences_of_people(
                 asdict(one) if one else None for one in (stored.get(key), counted.get(key))
             )
             yield Difference(table, key[2], start, there, found)
+
+
+def _differences_of_quality(midnight: datetime) -> Iterator[Difference]:
+    """A day whose feedback was all taken back may have sums of nothing."""
+    stored: dict[QualityKey, Quality] = {}
+    for row in QualityRollUp.objects.filter(day=midnight.date()).values():
+        stored[row["version_id"], row["day"], row["user_id"]] = one = Quality()
+        one.merge(row)
+    counted = quality_of_day(midnight.date())
+    for key in sorted(stored.keys() | counted.keys()):
+        there, found = (asdict(sums.get(key, Quality())) for sums in (stored, counted))
+        if not _same_quality(there, found):
+            yield Difference(QualityRollUp._meta.db_table, key[0], midnight, there, found)
+
+
+def _same_quality(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two sums agree; floats are added up in another order."""
+    return all(
+        math.isclose(value, other[name], rel_tol=FLOAT_SLACK, abs_tol=FLOAT_SLACK)
+        if isinstance(value, float)
+        else value == other[name]
+        for name, value in one.items()
+    )
 
 
 def _shown(sums: Sums) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.actors import actor_for_user
 from accounts.models import User
 from common import clock
 from inference.journal.writer import Journal
-from inference.models import DayRollUp, RollUp, UserRollUp
+from inference.models import DayRollUp, Prediction, QualityRollUp, RollUp, UserRollUp
+from inference.services import Truth, give_feedback
 from inference.store import store
 from inference.tests.journaled import answer, facts_of, write_call, written
 from registry.tests.factories import make_model, make_version
@@ -93,6 +95,41 @@ def test_a_sum_that_is_wrong_is_found_and_mended(
         call_command("rebuild_rollups", "--check", stdout=StringIO(), stderr=StringIO())
     call_command("rebuild_rollups", stdout=StringIO())
     assert tables() == before
+
+
+@pytest.fixture
+def judged(stored: None, alice: User) -> None:
+    """Of every fourth call it is known what was true; of some it was said wrongly at first."""
+    actor = actor_for_user(alice)
+    asked = Prediction.objects.filter(user=alice, status=200).order_by("id")
+    for label, every in (("yes", 4), ("no", 8)):
+        truths = [Truth(prediction=one.id, label=label, row=1) for one in asked[::every]]
+        assert all(one.error is None for one in give_feedback(truths, actor=actor))
+
+
+def quality() -> list[dict[str, Any]]:
+    rows = QualityRollUp.objects.order_by("version_id", "day").values()
+    return [{**row, "id": 0} for row in rows]
+
+
+def test_how_right_they_were_is_made_anew_from_the_feedback(judged: None) -> None:
+    before = quality()
+    assert sum(row["labelled"] for row in before) > sum(row["correct"] for row in before) > 0
+    QualityRollUp.objects.all().delete()
+    call_command("rebuild_rollups", stdout=StringIO())
+    assert quality() == before
+
+
+def test_a_wrong_sum_of_verdicts_is_found_and_mended(judged: None) -> None:
+    before = quality()
+    row = QualityRollUp.objects.all()[0]
+    QualityRollUp.objects.filter(id=row.id).update(labelled=row.labelled + 1)
+    said = StringIO()
+    with pytest.raises(CommandError, match="1 roll-ups are not"):
+        call_command("rebuild_rollups", "--check", stderr=said)
+    assert f"labelled {row.labelled + 1}" in said.getvalue()
+    call_command("rebuild_rollups", stdout=StringIO())
+    assert quality() == before
 
 
 def test_what_is_older_than_the_log_is_left_alone(stored: None) -> None:

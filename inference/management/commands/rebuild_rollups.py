@@ -15,7 +15,8 @@ MOST_SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Rebuild the roll-ups from the predictions that are kept, a quarter of an hour at a time. "
+        "Rebuild the roll-ups from the predictions that are kept and the feedback on them, a "
+        "quarter of an hour at a time. "
         "With --check, compare them and change nothing; the exit code is 1 where they differ. "
         "Predictions are answered meanwhile."
     )
@@ -71,5 +72,8 @@ def _midnight(day: date) -> datetime:
 def _brief(figures: Any) -> str:
     if figures is None:
         return "nothing"
-    names = ("requests", "rows", "failed", "errors", "labels")
+    names = (
+        "requests", "rows", "failed", "errors", "labels", "labelled", "correct", "measured",
+        "squared_error",
+    )  # fmt: skip
     return ", ".join(f"{name} {figures[name]}" for name in names if name in figures)
