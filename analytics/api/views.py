@@ -23,6 +23,7 @@ from analytics.api.serializers import (
 )
 from analytics.periods import MOST_DAYS, Period, Resolution, parse_period
 from common.api.conditional import ConditionalMixin
+from common.api.queries import only
 from common.api.renderers import JSONRenderer
 
 READ = "analytics:read"
@@ -45,8 +46,10 @@ class FiguresView(ConditionalMixin):
 
     scopes: Any = READ
     renderer_classes = [JSONRenderer, CSVRenderer]
+    parameters = frozenset(one.name for one in PERIOD)
 
     def period(self, request: Request) -> Period:
+        only(request, self.parameters)
         return parse_period(request.query_params)
 
     def answer(self, body: dict[str, Any], name: str, request: Request) -> Response:
@@ -72,6 +75,8 @@ class ModelFiguresView(FiguresView):
 
 class CompareView(FiguresView):
     """Several models side by side."""
+
+    parameters = FiguresView.parameters | {"refs"}
 
     @extend_schema(
         parameters=[

@@ -9,6 +9,16 @@ from rest_framework.request import Request
 from common.errors import Fault, Invalid
 
 
+def only(request: Request, names: Collection[str]) -> None:
+    """Take no other parameters: one that is misspelt would be passed over. Raises Invalid."""
+    faults = [
+        Fault(f"?{name}", f"is not known here: {', '.join(sorted(names))} are.", "unknown")
+        for name in sorted(set(request.query_params) - set(names))
+    ]
+    if faults:
+        raise Invalid("A parameter is not known.", errors=faults)
+
+
 def flag(request: Request, name: str) -> bool:
     """A parameter that is true or false, and false where it is absent. Raises Invalid."""
     given = request.query_params.get(name)
