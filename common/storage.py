@@ -189,6 +189,10 @@ class Folder:
         _sync_folder(target.parent)
         return Received(path=target, sha256=sha256, size=size)
 
+    def settle(self) -> None:
+        """What was made or renamed there is on disk for good when this returns."""
+        _sync_folder(self.path)
+
     def open(self, name: str) -> BinaryIO:
         """Raises FileNotFoundError where there is none."""
         return (self.path / name).open("rb")
@@ -211,7 +215,8 @@ class Folder:
 
 
 def list_folders(kind: str) -> Iterator[tuple[UUID, Path]]:
-    """The folders of a kind that there are, by the ids they are for."""
+    """The folders of a kind that there are, by the ids they are for; of others' names none."""
     root = Path(settings.MEDIA_ROOT) / kind
     for path in root.iterdir() if root.is_dir() else ():
-        yield UUID(path.name), path
+        with contextlib.suppress(ValueError):
+            yield UUID(path.name), path

@@ -15,7 +15,7 @@ from common.jail import JailDied, JailError, JailUnavailable
 from common.runtime import Batch, Outputs
 from common.storage import Damaged
 from inference.breaker import Breaker
-from inference.errors import ModelUnavailable, busy
+from inference.errors import ModelDied, ModelUnavailable, busy
 from inference.runners import InProcess, Jailed, Runner
 from registry.models import ModelVersion, Runtime
 
@@ -62,7 +62,8 @@ class Engine:
     def predict(self, version: ModelVersion, batch: Batch) -> tuple[Outputs, bool]:
         """Answer a batch; the flag says whether the model was loaded already.
 
-        Raises PredictionFailed where the rows are at fault and ModelUnavailable where we are.
+        Raises PredictionFailed where the rows are at fault, ModelUnavailable where we are, and
+        ModelDied where it may be either.
         """
         entry = self._entries.get(version.id.int)
         if entry is not None:
@@ -132,7 +133,8 @@ class Engine:
                 # Once more at once: the fault may have been the machine's, not the rows'.
                 if attempt == 2 or isinstance(error, JailUnavailable):
                     entry.breaker.failed()
-                    raise _unavailable(version, entry, error) from error
+                    kind = ModelDied if isinstance(error, JailDied) else ModelUnavailable
+                    raise _unavailable(version, entry, error, kind) from error
             else:
                 entry.breaker.worked()
                 return outputs, was_loaded
@@ -220,10 +222,13 @@ def _load(version: ModelVersion, entry: Entry) -> Runner:
 
 
 def _unavailable(
-    version: ModelVersion, entry: Entry, error: Exception | None = None
+    version: ModelVersion,
+    entry: Entry,
+    error: Exception | None = None,
+    kind: type[ModelUnavailable] = ModelUnavailable,
 ) -> ModelUnavailable:
     logger.warning("model_unavailable", version_id=str(version.id), error=str(error or "paused"))
-    return ModelUnavailable(
+    return kind(
         f"{version.model.name} version {version.number} failed to load or to answer. Its process "
         "is started again, after longer pauses each time.",
         retry_after=max(1.0, entry.breaker.pause),

@@ -11,6 +11,10 @@ class ModelUnavailable(Unavailable):
     default_code = "model_unavailable"
 
 
+class ModelDied(ModelUnavailable):
+    """Its process died of a call, and the next one of the same call: the rows may be at fault."""
+
+
 class PredictionFailed(Invalid):
     """The model itself refused the rows."""
 
@@ -19,6 +23,12 @@ class PredictionFailed(Invalid):
 
 class PredictionNotFound(NotFound):
     default_code = "prediction_not_found"
+
+
+class FiguresDenied(Denied):
+    """Whom a model is shared with may call it, and sees figures of their own calls alone."""
+
+    default_code = "analytics_denied"
 
 
 class FeedbackDenied(Denied):

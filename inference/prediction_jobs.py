@@ -28,6 +28,7 @@ from common.leases import Lease, LeaseLost, claim
 from common.outbound import Line, OutboundError
 from common.outbound.own import own_servers
 from common.runtime import Batch
+from inference.errors import ModelDied
 from inference.events import PredictionJobFailed, PredictionJobSucceeded
 from inference.journal.record import MAX_INPUTS, MAX_OUTPUTS, Door, Kind, pack_facts
 from inference.models import PredictionJob
@@ -35,11 +36,14 @@ from inference.native import encode
 from inference.partitions import day_of, ensure_partitions
 from inference.serving import Served, served_for
 from inference.store import Entry, add, inputs_text
+from registry.selectors import check_still_answers
 
 logger = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS: Final = 5
 RETRY_AFTER: Final = timedelta(seconds=5)
+GIVE_UP_AFTER: Final = timedelta(days=1)
+"""After so long nobody waits for the answer; what is missing has to be mended by people."""
 CALLBACK_WITHIN: Final = 15.0  # seconds
 CALLBACK_PAUSES: Final = (10, 60, 600, 3600, 6 * 3600)
 """Seconds before a callback that failed is tried again; after the last it is given up."""
@@ -60,6 +64,7 @@ class Answered:
         self.out, self.error, self.inputs = b"", None, None
         served = served_for(job.version)
         try:
+            check_still_answers(job.version_id)
             batch, correlation_id = served.decode(self.body)
             ran = served.compute(batch)
         except Unavailable:
@@ -118,8 +123,10 @@ def answer_job(job_id: UUID) -> None:
                 _finish(job, lease, Answered(job))
         except LeaseLost:
             return
+        except ModelDied as error:
+            _put_back(job, lease, error, counted=True)
         except (Unavailable, OSError) as error:
-            _put_back(lease, error)
+            _put_back(job, lease, error)
     if job.callback_url:
         send_callback(job.id)
 
@@ -186,7 +193,12 @@ def _finish(job: PredictionJob, lease: Lease[PredictionJob], answered: Answered)
 
 
 def _give_up(lease: Lease[PredictionJob]) -> None:
-    error = KeptCrashing(f"The call brought its worker down {MAX_ATTEMPTS} times.")
+    error = KeptCrashing(f"The call brought its worker or its model down {MAX_ATTEMPTS} times.")
+    _fail(lease, error)
+
+
+def _fail(lease: Lease[PredictionJob], error: DomainError) -> None:
+    """End it without an answer, and without a line in the log: nothing was asked of the model."""
     with lease.write() as held:
         held.problem = problem(error)
         _done(held)
@@ -210,12 +222,17 @@ def _done(held: PredictionJob) -> None:
     publish(kind(**facts), actor_id=held.user_id, organization_id=held.organization_id)
 
 
-def _put_back(lease: Lease[PredictionJob], error: Exception) -> None:
-    """Not the call's fault: it is tried again, and costs no attempt."""
+def _put_back(
+    job: PredictionJob, lease: Lease[PredictionJob], error: Exception, *, counted: bool = False
+) -> None:
+    """Try again later, until GIVE_UP_AFTER. Unless `counted`, this costs no attempt."""
     try:
+        if clock.now() - job.created_at > GIVE_UP_AFTER:
+            _fail(lease, as_domain_error(error) or Unavailable(str(error)))
+            return
         with lease.write() as held:
             held.release(PredictionJob.State.QUEUED, not_before=clock.now() + RETRY_AFTER)
-            held.attempts -= 1
+            held.attempts -= 0 if counted else 1
             held.save()
     except LeaseLost:
         return

@@ -106,13 +106,14 @@ class Sums:
         self.requests += 1
         self.rows += fact.rows
         self.duration.add(fact.duration_us)
-        self.inference.add(fact.inference_us)
         self.cache_hits += fact.cache_hit
         self.last_ms = max(self.last_ms, fact.at_ms)
         if fact.status >= 400:
             self.failed += 1
             code = fact.code or str(fact.status)
             self.errors[code] = self.errors.get(code, 0) + 1
+        else:  # what is refused never comes to the model, or is stopped there
+            self.inference.add(fact.inference_us)
         count_labels(self.labels, fact.labels)
         if len(fact.confidence) < MANY:
             for value in fact.confidence:

@@ -44,6 +44,7 @@ from inference.models import (
     Prediction,
     PredictionJob,
     PredictionQuerySet,
+    UserRollUp,
 )
 from registry.models import ModelVersion
 from registry.refs import parse_ref
@@ -153,6 +154,17 @@ def get_prediction(actor: Actor, prediction_id: UUID) -> Prediction:
 def list_batches(actor: Actor) -> BatchJobQuerySet:
     """The batch jobs that the actor may see, newest first."""
     return BatchJob.objects.visible_to(actor).with_models()
+
+
+def batches_of(actor: Actor, rows: QuerySet[BatchJob], ref: str) -> QuerySet[BatchJob]:
+    """Those of a model, or of one version of it. Raises what looking that up raises."""
+    parsed = parse_ref(ref)
+    model = get_model(actor, parsed)
+    if parsed.alias:
+        return rows.filter(version=resolve_version(actor, parsed))
+    if parsed.number is not None:
+        return rows.filter(version=get_version(model, parsed.number))
+    return rows.filter(version__model=model)
 
 
 def get_batch(actor: Actor, job_id: UUID) -> BatchJob:
@@ -269,10 +281,12 @@ class _JsonPath(Field[str, str]):
 
 def _ranges(rows: PredictionQuerySet, actor: Actor, wanted: Wanted) -> list[PredictionQuerySet]:
     if not wanted.model:
+        others = rows.filter(made_by(actor))
         if wanted.version is not None:
             versions = ModelVersion.objects.owned_by(actor).filter(number=wanted.version)
             rows = rows.filter(version_id__in=versions.values("id"))
-        return [rows.filter(organization_id=id_) for id_ in sorted(actor.organization_ids)]
+        within = [rows.filter(organization_id=id_) for id_ in sorted(actor.organization_ids)]
+        return within + [others.filter(version_id=id_) for id_ in _asked_of_others(actor, wanted)]
     ref = parse_ref(wanted.model)
     model = get_model(actor, ref)
     number = resolve_version(actor, ref).number if ref.alias else ref.number
@@ -289,6 +303,16 @@ def _ranges(rows: PredictionQuerySet, actor: Actor, wanted: Wanted) -> list[Pred
     # No word of the organization, which the version implies: where statistics are missing or can't
     # know that, PostgreSQL would read both indexes whole, and sort.
     return [rows.filter(version_id=id_) for id_ in ids]
+
+
+def _asked_of_others(actor: Actor, wanted: Wanted) -> list[UUID]:
+    """The versions of others' models that the actor ever asked, the newest first."""
+    asked = UserRollUp.objects.filter(user_id=actor.id).values("version_id")
+    versions = ModelVersion.objects.filter(id__in=asked)
+    if wanted.version is not None:
+        versions = versions.filter(number=wanted.version)
+    others = versions.exclude(model__organization_id__in=actor.organization_ids)
+    return list(others.order_by("-id").values_list("id", flat=True)[:MAX_RANGES])
 
 
 def _with_models(rows: list[Prediction]) -> None:

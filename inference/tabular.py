@@ -7,9 +7,10 @@ values; its rules about missing values, categories and ranges hold here too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from common.errors import Fault, Invalid, TooLarge
 from common.runtime import Batch
@@ -31,8 +32,31 @@ class Table:
     rows: Sequence[Sequence[Any]]
     as_text: bool = False
 
+    def columns(self, features: Sequence[Feature]) -> Iterator[list[Any]]:
+        """The cells of each feature. Raises Invalid where they are not all there."""
+        for place in _places(features, self):
+            yield [row[place] for row in self.rows]
 
-def batch_of(signature: dict[str, Any], table: Table) -> Batch:
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Rows that name their cells; what one lacks and another has is missing there, as in pandas."""
+
+    rows: Sequence[Mapping[str, Any]]
+    names: ClassVar[tuple[str, ...]] = ()
+    as_text: ClassVar[bool] = False
+
+    def columns(self, features: Sequence[Feature]) -> Iterator[list[Any]]:
+        """The cells of each feature, and of nothing else: others' names are as many as they like.
+
+        Raises Invalid for features that no row has.
+        """
+        _check_missing(features, set().union(*self.rows))
+        for feature in features:
+            yield [row.get(feature.name) for row in self.rows]
+
+
+def batch_of(signature: dict[str, Any], table: Table | Records) -> Batch:
     """The rows of a table. Raises Invalid with every fault, TooLarge beyond MAX_ROWS rows."""
     if not table.rows:
         raise Invalid("There are no rows.", code="empty")
@@ -42,11 +66,10 @@ def batch_of(signature: dict[str, Any], table: Table) -> Batch:
             code="too_many_rows",
         )
     features = [Feature.of(f, signature) for part in signature["inputs"] for f in part["features"]]
-    places = _places(features, table)
     faults = Faults()
     columns = []
-    for i, (feature, place) in enumerate(zip(features, places, strict=True)):
-        cells = [cell_of(feature, row[place], table.as_text) for row in table.rows]
+    for i, (feature, found) in enumerate(zip(features, table.columns(features), strict=True)):
+        cells = [cell_of(feature, cell, table.as_text) for cell in found]
         columns.append(
             column(feature, cells, "inputs" if table.names is None else "records", i, faults)
         )
@@ -60,11 +83,21 @@ def _places(features: Sequence[Feature], table: Table) -> list[int]:
     if table.names is None:
         _check_widths(table.rows, width, f"the model takes {width}")
         return list(range(width))
-    if len(set(table.names)) < len(table.names):
-        twice = sorted({name for name in table.names if list(table.names).count(name) > 1})
+    twice = repeated(table.names)
+    if twice:
         raise Invalid(f"A column stands twice: {', '.join(twice[:MOST_NAMED])}.")
     _check_widths(table.rows, len(table.names), f"there are {len(table.names)} columns")
     known = {name: place for place, name in enumerate(table.names)}
+    _check_missing(features, known)
+    return [known[feature.name] for feature in features]
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """Those that stand there more than once, sorted."""
+    return sorted(name for name, times in Counter(names).items() if times > 1)
+
+
+def _check_missing(features: Sequence[Feature], known: Container[str]) -> None:
     missing = [feature.name for feature in features if feature.name not in known]
     if missing:
         more = ", …" if len(missing) > MOST_NAMED else ""
@@ -74,7 +107,6 @@ def _places(features: Sequence[Feature], table: Table) -> list[int]:
             code="missing_columns",
             errors=[Fault(f"/{name}", "is missing", "missing_feature") for name in missing[:100]],
         )
-    return [known[feature.name] for feature in features]
 
 
 def _check_widths(rows: Sequence[Sequence[Any]], width: int, wanted: str) -> None:

@@ -161,6 +161,14 @@ def check_answers(ref: str) -> None:
     _answering(model, parsed)
 
 
+def check_still_answers(version_id: UUID) -> None:
+    """Raise what a call to a version would meet now; for work that was taken in before."""
+    version = ModelVersion.objects.select_related("model").get(id=version_id)
+    if version.model.status == Status.ARCHIVED:
+        raise ModelArchived(f"{version.model.name} is archived. Restore it to use it.")
+    servable(version)
+
+
 def _resolve(actor: Actor, parsed: ModelRef, *, for_use: bool) -> ModelVersion:
     model = get_model(actor, parsed)
     if for_use:

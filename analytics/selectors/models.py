@@ -91,7 +91,7 @@ def model_figures(actor: Actor, ref: str, period: Period) -> ModelFigures:
             sum(one.failed for one in before.values()),
         ),
         latency_ms=spread(sums.duration, sums.requests),
-        inference_ms=spread(sums.inference, sums.requests),
+        inference_ms=spread(sums.inference, sums.requests - sums.failed),
         cache_hits=sums.cache_hits,
         labels=top(sums.labels, MOST_LABELS),
         errors=top(sums.errors, MOST_LABELS),

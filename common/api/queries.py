@@ -1,12 +1,30 @@
-"""What stands behind the question mark."""
+"""What stands behind the question mark, and beside the body."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from common.errors import Fault, Invalid
+
+MOST_KEY: Final = 255
+IDEMPOTENCY_KEY: Final = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same key with the same request gives the job that is there already.",
+)
+
+
+def idempotency_key(request: Request) -> str:
+    """The caller's own name for what is to be done once; "" without one. Raises Invalid."""
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > MOST_KEY or not key.isprintable():
+        raise Invalid(f"Idempotency-Key is text of at most {MOST_KEY} characters.")
+    return key
 
 
 def only(request: Request, names: Collection[str]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from rest_framework import serializers
+from rest_framework.request import Request
 
+from accounts.api import actor
 from inference.models import BatchJob, BatchStatus, FileFormat, Keep
+from inference.selectors import batches_of
 
 
 class BatchInput(serializers.Serializer[Any]):
@@ -79,15 +82,14 @@ class BatchJobFilter(filters.FilterSet):
     """Which jobs."""
 
     status = filters.ChoiceFilter(choices=BatchStatus.choices, help_text="How far they are.")
-    model = filters.CharFilter(method="of_model", help_text="The model, as `owner/name`.")
+    model = filters.CharFilter(
+        method="of_model", help_text="The model: `name`, `owner/name`, with a version or alias."
+    )
 
     class Meta:
         model = BatchJob
         fields = ("status", "model")
 
     def of_model(self, rows: QuerySet[BatchJob], _name: str, value: str) -> QuerySet[BatchJob]:
-        """Those of one model; none where there is no such reference."""
-        owner, _, name = value.partition("/")
-        return rows.filter(
-            version__model__organization__slug=owner.lower(), version__model__name__iexact=name
-        )
+        """Those of one model or version. Raises what looking that up raises."""
+        return batches_of(actor(cast("Request", self.request)), rows, value)

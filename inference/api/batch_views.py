@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import FileResponse
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import MultiPartParser
@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from accounts.api import actor
 from common.api.conditional import ConditionalMixin
 from common.api.filters import FilterBackend
-from common.errors import Invalid
+from common.api.queries import IDEMPOTENCY_KEY, idempotency_key
 from common.http.uploads import ReceivedFile, quarantined_uploads
 from inference import selectors, services
 from inference.api.batch_serializers import BatchInput, BatchJobFilter, BatchJobOutput
@@ -30,7 +30,6 @@ CONTENT_TYPES = {
     FileFormat.JSONL: "application/x-ndjson",
     FileFormat.PARQUET: "application/vnd.apache.parquet",
 }
-MAX_KEY = 255
 
 
 class SubmitBatchView(APIView):
@@ -40,14 +39,7 @@ class SubmitBatchView(APIView):
     parser_classes = [MultiPartParser]
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter(
-                "Idempotency-Key",
-                str,
-                OpenApiParameter.HEADER,
-                description="The same key with the same file gives the job that is there already.",
-            )
-        ],
+        parameters=[IDEMPOTENCY_KEY],
         request={"multipart/form-data": BatchInput},
         responses={202: BatchJobOutput},
         operation_id="models_predict_batch",
@@ -58,10 +50,9 @@ class SubmitBatchView(APIView):
         Follow the job at `batch-jobs/{id}` until `status` is `succeeded`, then fetch its `result`.
         A row that can't be answered has its error in the result's column `error`.
         """
-        key = request.headers.get("Idempotency-Key", "")
-        if len(key) > MAX_KEY or not key.isprintable():
-            raise Invalid(f"Idempotency-Key is text of at most {MAX_KEY} characters.")
-        resolve_for_use(actor(request), ref)  # before a file is taken in that nobody may send
+        key = idempotency_key(request)
+        if not (key and services.knows_batch(key, actor=actor(request))):
+            resolve_for_use(actor(request), ref)  # before a file is taken in that nobody may send
         with quarantined_uploads(request._request, most=settings.BATCH_MAX_BYTES):
             form = BatchInput(data=request.data)
             form.is_valid(raise_exception=True)

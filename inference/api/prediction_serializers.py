@@ -192,10 +192,13 @@ class FeedbackOutput(Output):
 
 
 class FeedbackToldOutput(Output):
-    accepted = serializers.BooleanField(source="feedback", help_text="Whether it was noted.")
+    accepted = serializers.SerializerMethodField(help_text="Whether it was noted.")
     feedback = FeedbackOutput(allow_null=True, help_text="As noted, or null.")
     code = serializers.SerializerMethodField(help_text="Why it was not; empty where it was.")
     detail = serializers.SerializerMethodField(help_text="The same in words.")
+
+    def get_accepted(self, told: Told) -> bool:
+        return told.feedback is not None
 
     def get_code(self, told: Told) -> str:
         return told.error.code if told.error else ""

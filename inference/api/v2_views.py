@@ -106,18 +106,22 @@ class ModelReadyView(V2View):
 class AllStatsView(V2View):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_stats")
     def get(self, request: Request) -> Response:
-        """Statistics of every version that answers."""
-        return Response(metadata.statistics(metadata.ready_versions(actor(request))))
+        """Statistics of every version that answers, of one's organizations' models."""
+        return Response(metadata.statistics(metadata.ready_versions(actor(request), owned=True)))
 
 
 class StatsView(V2View):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="v2_model_stats")
     def get(self, request: Request, ref: str) -> Response:
-        """Statistics of a model's versions, or of the one that is named."""
+        """Statistics of a model's versions, or of the one that is named; as all its figures are,
+        for the people of its organization.
+        """
         who, parsed = actor(request), parse_ref(ref)
+        model = get_model(who, parsed)
+        metadata.check_figures(who, model)
         if parsed.number is not None or parsed.alias:
             return Response(metadata.statistics([resolve_version(who, parsed)]))
-        versions = list_versions(get_model(who, parsed)).ready().order_by("number")
+        versions = list_versions(model).ready().order_by("number")
         return Response(metadata.statistics(versions[: metadata.MOST_LISTED]))
 
 

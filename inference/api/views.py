@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from accounts.api import actor
 from common.api.conditional import ConditionalMixin
+from common.api.queries import IDEMPOTENCY_KEY, idempotency_key
 from inference import predict, selectors, services
 from inference.api.serializers import (
     PredictInput,
@@ -42,6 +43,7 @@ class PredictLaterView(APIView):
     scopes = "predict"
 
     @extend_schema(
+        parameters=[IDEMPOTENCY_KEY],
         request=PredictLaterInput,
         responses={202: PredictionJobOutput},
         operation_id="models_predict_async",
@@ -52,7 +54,10 @@ class PredictLaterView(APIView):
         What does not fit the signature is refused here. Follow the job at `prediction-jobs/{id}`,
         give a `callback_url`, or have a webhook told of `prediction_job.succeeded` and `.failed`.
         """
-        job = services.submit_prediction(ref, request.data, actor=actor(request))
+        key = idempotency_key(request)
+        job = services.submit_prediction(
+            ref, request.data, actor=actor(request), idempotency_key=key
+        )
         return Response(
             told(job),
             status=status.HTTP_202_ACCEPTED,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -15,10 +14,12 @@ from common.errors import Invalid
 from common.storable import storable
 from inference.bulk.layout import carried
 from inference.bulk.parquet import open_table
+from inference.bulk.scoring import row_us
 from inference.bulk.text import Span, csv_header, skip_mark, spans
 from inference.decode import Feature
 from inference.models import BatchJob, FileFormat
-from registry.models import ModelVersion, Runtime
+from inference.tabular import repeated
+from registry.models import ModelVersion
 
 MOST_STEP_ROWS: Final = 50_000
 LEAST_STEP_ROWS: Final = 500
@@ -66,8 +67,14 @@ def plan_file(job: BatchJob, file: BinaryIO, features: Sequence[Feature]) -> Pla
     planned: list[Span] = []
     for span in found:
         planned.append(span)
-        if span.start + span.rows > settings.BATCH_MAX_ROWS or len(planned) > MOST_STEPS:
+        if span.start + span.rows > settings.BATCH_MAX_ROWS:
             raise _too_many()
+        if len(planned) > MOST_STEPS:
+            raise Invalid(
+                f"The file is too large for so slow a model: at most {MOST_STEPS * step:,} rows of "
+                "it can be answered by one job. Send it in parts.",
+                code="too_many_rows",
+            )
     if not planned:
         raise Invalid("There are no rows in the file.", code="empty")
     return Plan(header, planned)
@@ -75,8 +82,7 @@ def plan_file(job: BatchJob, file: BinaryIO, features: Sequence[Feature]) -> Pla
 
 def step_rows(version: ModelVersion) -> int:
     """Rows of a step: what takes the model about STEP_SECONDS, one after the other."""
-    name = "onnx_us" if version.runtime == Runtime.ONNX else "native_us"
-    microseconds = float(version.latency.get(name) or 0.0)
+    microseconds = row_us(version)
     wanted = int(STEP_SECONDS * 1e6 / microseconds) if microseconds else MOST_STEP_ROWS
     return max(LEAST_STEP_ROWS, min(wanted, MOST_STEP_ROWS))
 
@@ -89,13 +95,13 @@ def _table_rows(step: int, columns: Sequence[tuple[str, str]], version: ModelVer
 
 
 def _check_columns(header: Sequence[str], features: Sequence[Feature]) -> None:
-    twice = _repeated(header)
+    twice = repeated(header)
     if twice:
         raise Invalid(f"A column stands twice: {', '.join(twice[:MOST_NAMED])}.", code="bad_table")
     odd = [name for name in header if storable(name) != name]
     if odd:
         raise Invalid(f"A column can't be called {odd[0]!r}.", code="bad_table")
-    clash = _repeated([carried(name) for name in header])
+    clash = repeated([carried(name) for name in header])
     if clash:
         raise Invalid(
             f"Two columns would both be called {clash[0]} in the result. Rename one.",
@@ -110,10 +116,6 @@ def _check_columns(header: Sequence[str], features: Sequence[Feature]) -> None:
             f"{', '.join(missing[:MOST_NAMED])}{more}.",
             code="missing_columns",
         )
-
-
-def _repeated(names: Sequence[str]) -> list[str]:
-    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def _too_many() -> Invalid:

@@ -10,10 +10,11 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from common.runtime import Outputs
+from common.runtime import Batch, Outputs
 from inference.decode import Feature, assemble
-from inference.errors import PredictionFailed
-from inference.serving import Served
+from inference.errors import ModelDied, ModelUnavailable, PredictionFailed, busy
+from inference.serving import Ran, Served
+from registry.models import ModelVersion, Runtime
 
 Array = np.ndarray[Any, Any]
 DTYPES: Final[dict[str, Any]] = {"FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_}
@@ -22,6 +23,13 @@ FIRST_ROWS: Final = 1024
 MOST_ROWS: Final = 16_384
 TARGET: Final = 0.5
 """Seconds a call of the model is to take: a slow one is not to meet its deadline."""
+PATIENCE: Final = 120.0
+"""Seconds that a call waits for others of the model, or for a process that died to start again."""
+MOST_DEATHS: Final = 64
+"""Of the model's process while a piece is answered: enough to find some rows that it dies of."""
+PAUSE: Final = 5.0  # seconds, at most, between two looks at whether it has started
+BUSY: Final = busy().code
+DIED: Final = "The model's process died of this row."
 DIGITS: Final = 6
 """Of confidence in the log; the result has all there are."""
 _encode = msgspec.json.Encoder().encode  # not finite becomes null
@@ -80,18 +88,22 @@ class Scorer:
 
     served: Served
     features: list[Feature] = field(init=False)
-    _size: int = FIRST_ROWS
+    _size: int = field(init=False)
+    _deaths: int = 0
 
     def __post_init__(self) -> None:
         signature = self.served.signature
+        each = row_us(self.served.version)
+        self._size = max(1, min(int(TARGET * 1e6 / each), FIRST_ROWS)) if each else FIRST_ROWS
         described = (f for part in signature["inputs"] for f in part["features"])
         self.features = [Feature.of(one, signature) for one in described]
 
     def answer(self, piece: Piece) -> Answers:
         """Answer the rows that nothing is wrong with; an error of the model's becomes the row's.
 
-        Raises ModelUnavailable where it is not the rows' fault.
+        Raises ModelUnavailable where it is not the rows' fault, ModelDied where very many are.
         """
+        self._deaths = 0
         answers = self._empty(piece.rows)
         good = np.flatnonzero(piece.errors == None)  # noqa: E711 - of an array, element by element
         start = 0
@@ -104,16 +116,24 @@ class Scorer:
         answers.failed = piece.errors != None  # noqa: E711 - as above
         return answers
 
-    def _answer(self, rows: Array, piece: Piece, answers: Answers) -> None:
+    def _answer(
+        self, rows: Array, piece: Piece, answers: Answers, *, once_more: bool = True
+    ) -> None:
         """Answer these rows; where they can't be together, halve by halve."""
         columns = [column[rows] for column in piece.columns]
         try:
-            ran = self.served.compute(
-                assemble(self.served.signature["layout"], self.features, columns)
-            )
-        except PredictionFailed as error:
+            ran = self._ask(assemble(self.served.signature["layout"], self.features, columns))
+        except (PredictionFailed, ModelDied) as error:
+            died = isinstance(error, ModelDied)
+            self._deaths += died
+            if self._deaths > MOST_DEATHS:
+                raise
+            if len(rows) == 1 and died and once_more:
+                # It may have been asked together with a row of another thread's.
+                self._answer(rows, piece, answers, once_more=False)
+                return
             if len(rows) == 1:
-                piece.errors[rows[0]] = error.message
+                piece.errors[rows[0]] = DIED if died else error.message
                 return
             middle = len(rows) // 2
             self._size = max(1, min(self._size, middle))
@@ -122,6 +142,21 @@ class Scorer:
             return
         answers.inference_ns += ran.inference_ns
         _put(answers, rows, ran.outputs)
+
+    def _ask(self, batch: Batch) -> Ran:
+        """The model's answer, waited for: half a step is too much to do again for a turn missed."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.served.compute(batch)
+            except ModelDied:
+                raise
+            except ModelUnavailable as error:
+                # Whether it starts again is known soon; others' calls may go on for long.
+                starting = self._deaths and error.code == ModelUnavailable.default_code
+                if time.monotonic() > until or not (starting or error.code == BUSY):
+                    raise
+                time.sleep(min(error.retry_after or 0.0, PAUSE) if starting else 0.0)
 
     def _adapt(self, rows: int, seconds: float) -> None:
         wanted = int(rows * TARGET / max(seconds, 1e-6))
@@ -133,6 +168,12 @@ class Scorer:
         predict = np.zeros((rows, *first["shape"][1:]), dtype=dtype)
         proba = np.zeros((rows, *others[0]["shape"][1:])) if others else None
         return Answers(np.zeros(rows, dtype=bool), predict, proba)
+
+
+def row_us(version: ModelVersion) -> float:
+    """Microseconds that a row took by itself when the version was published; 0 where not known."""
+    name = "onnx_us" if version.runtime == Runtime.ONNX else "native_us"
+    return float(version.latency.get(name) or 0.0)
 
 
 def _put(answers: Answers, rows: Array, outputs: Outputs) -> None:

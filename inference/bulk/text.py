@@ -31,12 +31,14 @@ from inference.bulk.layout import (
 )
 from inference.bulk.scoring import Answers, Piece
 from inference.decode import Feature
-from inference.models import BatchJob, BatchStep
+from inference.models import BatchJob, BatchStep, Keep
 from inference.serving import Served
 from inference.tabular import MOST_NAMED
 
 MOST_RECORD: Final = 1 << 20
 """Bytes of one row."""
+csv.field_size_limit(MOST_RECORD)  # of characters, of which there are no more than bytes
+MOST_COLUMNS: Final = 20_000
 PIECE_ROWS: Final = 8192
 STEP_BYTES: Final = 16 << 20
 SURROGATES: Final = re.compile("[\ud800-\udfff]")
@@ -139,9 +141,10 @@ def csv_header(file: BinaryIO) -> list[str]:
     header = next(csv.reader(io.StringIO(text, newline="")), [])
     if not any(header):
         raise Invalid("The file has no line of names.", code="empty")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise Invalid(f"A column stands twice: {', '.join(twice[:20])}.", code="bad_table")
+    if len(header) > MOST_COLUMNS:
+        raise Invalid(
+            f"The file has {len(header):,} columns; {MOST_COLUMNS:,} is the most.", code="bad_table"
+        )
     return header
 
 
@@ -320,13 +323,14 @@ class JsonlSource(TextSource):
         width = len(self._names)
         for i, line in enumerate(records):
             row: list[Any] = [None] * width
-            extra: dict[str, Any] = {}
+            document: Any = None
             try:
-                row, extra = self._row(strict_json.loads(line))
+                document = strict_json.loads(line)
+                row = self._cells(document)
             except DomainError as error:
                 errors[i] = f"row {start + i}: {error.message}"
             rows.append(row)
-            kept.append(extra)
+            kept.append(self._carried(document))
         unread = frozenset(np.flatnonzero(errors != None).tolist())  # noqa: E711 - of an array
         piece = Piece(start, [], errors, kept, unread)
         piece.columns = _columns(self.features, list(zip(*rows, strict=True)), from_values, piece)
@@ -351,24 +355,29 @@ class JsonlSource(TextSource):
         lines.append(b"")
         part.write(b"\n".join(lines))
 
-    def _row(self, document: Any) -> tuple[list[Any], dict[str, Any]]:
-        """The features' values, and what is carried into the result."""
-        keep = self.job.keep
+    def _cells(self, document: Any) -> list[Any]:
+        """The features' values. Raises Invalid."""
         if isinstance(document, dict):
             missing = [name for name in self._names if name not in document]
             if missing:  # null says that there is no value; a misspelt name says nothing
                 raise Invalid(f"lacks {', '.join(missing[:MOST_NAMED])}")
-            kept = kept_columns(list(document), self._names, keep)
-            return (
-                [document[name] for name in self._names],
-                {carried(name): document[name] for name in kept},
-            )
+            return [document[name] for name in self._names]
         if not isinstance(document, list):
             raise Invalid("must be an object by feature, or a list of values")
         if len(document) != len(self._names):
             raise Invalid(f"has {len(document)} values; the model takes {len(self._names)}")
-        named = dict(zip(self._names, document, strict=True))
-        return document, {carried(k): v for k, v in named.items()} if keep == "all" else {}
+        return document
+
+    def _carried(self, document: Any) -> dict[str, Any]:
+        """What of a line stands in the result, whatever is wrong with it otherwise."""
+        if isinstance(document, list):
+            if self.job.keep != Keep.ALL:
+                return {}
+            document = dict(zip(self._names, document, strict=False))
+        elif not isinstance(document, dict):
+            return {}
+        kept = kept_columns(list(document), self._names, self.job.keep)
+        return {carried(name): document[name] for name in kept}
 
 
 def _columns(

@@ -30,12 +30,14 @@ from inference.bulk.plan import plan_file
 from inference.bulk.scoring import Answers, Scorer
 from inference.bulk.sending import send
 from inference.bulk.text import CsvSource, JsonlSource
+from inference.errors import ModelDied
 from inference.events import BatchJobFailed, BatchJobSucceeded
 from inference.journal.record import MAX_OUTPUTS, Door, pack_facts
 from inference.models import UNFINISHED, BatchJob, BatchStatus, BatchStep, FileFormat, StepKind
 from inference.partitions import day_of, ensure_partitions
 from inference.serving import Served, served_for
 from inference.store import Entry, add
+from registry.selectors import check_still_answers
 
 logger = structlog.get_logger(__name__)
 
@@ -135,16 +137,17 @@ class Desk:
                         f"{step} brought its worker down {MAX_ATTEMPTS} times.",
                         code="kept_crashing",
                     )
+                check_still_answers(self.job.version_id)
                 STEPS[StepKind(step.kind)](self, step, lease)
             except LeaseLost:
                 logger.info("batch_step_lost", job_id=str(self.job_id), step=str(step))
             except FileNotFoundError:
                 lost = Invalid("A file of the job is gone from the disk.", code="file_lost")
                 self._fail(lease, lost)
+            except (JailDied, ModelDied) as error:
+                self._put_back(lease, error, counted=True)
             except (JailUnavailable, Unavailable, OSError) as error:
                 self._put_back(lease, error)
-            except JailDied as error:
-                self._put_back(lease, error, counted=True)
             except (JailRefused, JailBudget, DomainError) as error:
                 self._fail(lease, error)
 
@@ -185,6 +188,7 @@ class Desk:
                 entries += self._entries(answers, records)
                 failed += int(answers.failed.sum())
             source.end_part()
+            self.folder.settle()
         except BaseException:
             # What was read ahead and half written is of no use to whatever comes next.
             self._close_source()
@@ -222,6 +226,7 @@ class Desk:
         joined = join_parts(self.job, self.served, features, paths, made)
         with lease.write() as held, self._locked() as job:
             made.replace(self.folder.path / RESULT)
+            self.folder.settle()
             job.status = BatchStatus.SUCCEEDED
             job.result_sha256, job.result_bytes = joined.sha256, joined.size
             job.finished_at = clock.now()

@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                 ('reason', models.TextField(blank=True)),
                 ('request_id', models.CharField(blank=True, max_length=64)),
                 ('idempotency_key', models.CharField(blank=True, max_length=255)),
+                ('asked_for', models.TextField(blank=True, help_text='The model, as the request named it.')),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('files_deleted_at', models.DateTimeField(blank=True, null=True)),

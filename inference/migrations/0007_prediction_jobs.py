@@ -37,6 +37,8 @@ class Migration(migrations.Migration):
                 ('body', models.JSONField()),
                 ('correlation_id', models.CharField(blank=True, max_length=128)),
                 ('request_id', models.CharField(blank=True, max_length=64)),
+                ('idempotency_key', models.CharField(blank=True, max_length=255)),
+                ('asked_sha256', models.CharField(blank=True, max_length=64)),
                 ('prediction', models.JSONField(blank=True, null=True)),
                 ('problem', models.JSONField(blank=True, null=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
@@ -51,7 +53,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ('-id',),
                 'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['not_before'], name='prediction_job_undone'), models.Index(condition=models.Q(('callback_due_at__isnull', False)), fields=['callback_due_at'], name='prediction_job_callback'), models.Index(fields=['finished_at'], name='prediction_job_finished')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('state', 'running'), _negated=True), models.Q(('token__isnull', False), ('lease_until__isnull', False)), _connector='OR'), name='prediction_job_running_has_lease')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('state', 'running'), _negated=True), models.Q(('token__isnull', False), ('lease_until__isnull', False)), _connector='OR'), name='prediction_job_running_has_lease'), models.UniqueConstraint(condition=models.Q(('idempotency_key', ''), _negated=True), fields=('user', 'idempotency_key'), name='prediction_job_once')],
             },
         ),
     ]

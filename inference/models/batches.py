@@ -90,6 +90,7 @@ class BatchJob(Record):
     reason = models.TextField(blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     idempotency_key = models.CharField(max_length=255, blank=True)
+    asked_for = models.TextField(blank=True, help_text="The model, as the request named it.")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     files_deleted_at = models.DateTimeField(null=True, blank=True)

@@ -29,6 +29,7 @@ class PredictionJob(Record, Leased):
     """A call that is answered later. `prediction` is what the native door would have answered,
     `problem` what it would have refused with; neither is there before it is done.
 
+    `asked_sha256` is of model and body as they came, which a repeated `idempotency_key` is held to.
     Where there is a `callback_url`, it is told at `callback_due_at`; that is None once it has been
     told, or was given up, and `callback_error` says why the last try failed.
     """
@@ -44,6 +45,8 @@ class PredictionJob(Record, Leased):
     body = models.JSONField()
     correlation_id = models.CharField(max_length=128, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
+    idempotency_key = models.CharField(max_length=255, blank=True)
+    asked_sha256 = models.CharField(max_length=64, blank=True)
     prediction = models.JSONField(null=True, blank=True)
     problem = models.JSONField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -57,7 +60,12 @@ class PredictionJob(Record, Leased):
     class Meta:
         ordering = ("-id",)
         constraints = [
-            models.CheckConstraint(condition=HAS_LEASE, name="prediction_job_running_has_lease")
+            models.CheckConstraint(condition=HAS_LEASE, name="prediction_job_running_has_lease"),
+            models.UniqueConstraint(
+                fields=["user", "idempotency_key"],
+                name="prediction_job_once",
+                condition=~Q(idempotency_key=""),
+            ),
         ]
         indexes = [
             models.Index(

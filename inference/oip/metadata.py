@@ -8,6 +8,7 @@ from typing import Any
 from accounts.actors import Actor
 from inference import rollups
 from inference.decode import MAX_ROWS
+from inference.errors import FiguresDenied
 from inference.rollups import Totals
 from registry.models import Model, ModelVersion, Runtime
 from registry.selectors import list_models, list_versions
@@ -101,9 +102,17 @@ def _stats(version: ModelVersion, totals: Totals) -> dict[str, Any]:
     }
 
 
-def ready_versions(actor: Actor) -> list[ModelVersion]:
-    """Every version that answers, of the models the actor may see."""
+def check_figures(actor: Actor, model: Model) -> None:
+    """Raises FiguresDenied for who is not of the model's organization."""
+    if not actor.role_in(model.organization_id):
+        raise FiguresDenied("A model's figures are for the people of its organization.")
+
+
+def ready_versions(actor: Actor, *, owned: bool = False) -> list[ModelVersion]:
+    """Every version that answers, of the models the actor may see, or of their organizations."""
     models = list_models(actor)
+    if owned:
+        models = models.filter(organization_id__in=actor.organization_ids)
     versions = ModelVersion.objects.filter(model__in=models.values("pk")).ready()
     chosen = versions.select_related("model__organization").order_by("model__name", "number")
     return [version for version in chosen[:MOST_LISTED] if version.answers]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from common import strict_json
 from common.errors import Invalid
-from inference.tabular import Table
+from inference.tabular import Records, Table
 
 FORMATS: Final = ("dataframe_split", "dataframe_records", "instances", "inputs")
 SPLIT_KEYS: Final = frozenset({"columns", "index", "data"})
@@ -22,7 +22,7 @@ METHOD: Final = "predict_method"
 class Asked:
     """A table, and which of the model's answers is wanted for it."""
 
-    table: Table
+    table: Table | Records
     method: str = "predict"
 
 
@@ -86,15 +86,13 @@ def _split(value: Any) -> Table:
     return Table(names, rows)
 
 
-def _records(value: Any) -> Table:
+def _records(value: Any) -> Records:
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise Invalid("`dataframe_records` must be a list of objects by column name.")
-    # As pandas does it: what one row lacks and another has is missing there.
-    names = list(dict.fromkeys(name for row in value for name in row))
-    return Table(names, [[row.get(name) for name in names] for row in value])
+    return Records(value)
 
 
-def _instances(value: Any) -> Table:
+def _instances(value: Any) -> Table | Records:
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         return _records(value)
     return Table(None, _rows("instances", value))
@@ -134,7 +132,7 @@ def _method(params: Any) -> str:
     return str(method)
 
 
-_READERS: dict[str, Callable[[Any], Table]] = {
+_READERS: dict[str, Callable[[Any], Table | Records]] = {
     "dataframe_split": _split,
     "dataframe_records": _records,
     "instances": _instances,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference.services.batches import BatchFile, cancel_batch, submit_batch
+from inference.services.batches import BatchFile, cancel_batch, knows_batch, submit_batch
 from inference.services.feedback import MAX_ITEMS, Told, Truth, give_feedback
 from inference.services.pins import pin_version, unpin_version
 from inference.services.prediction_jobs import submit_prediction
@@ -14,6 +14,7 @@ __all__ = [
     "Truth",
     "cancel_batch",
     "give_feedback",
+    "knows_batch",
     "pin_version",
     "submit_batch",
     "submit_prediction",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -21,7 +22,7 @@ from common.events import publish
 from common.leases import claimable
 from common.storage import Received, list_folders
 from inference.bulk.sending import send
-from inference.bulk.work import FOLDER, INPUT, facts_of, folder_of
+from inference.bulk.work import FOLDER, INPUT, RESULT, facts_of, folder_of
 from inference.errors import BadBatch, BatchDenied, BatchOver, IdempotencyConflict, TooManyBatches
 from inference.events import BatchJobCancelled, BatchJobCreated
 from inference.models import (
@@ -67,14 +68,12 @@ def submit_batch(ref: str, received: Received, asked: BatchFile, *, actor: Actor
     stays where it is. Raises the registry's NotFound, Denied and Conflict errors, BadBatch,
     TooManyBatches, IdempotencyConflict.
     """
-    version = resolve_for_use(actor, ref)
     format_ = asked.format or _format_of(asked.filename)
     if received.size == 0:
         raise BadBatch("The file is empty.", code="empty_file")
     job = BatchJob(
-        organization_id=version.model.organization_id,
-        version=version,
         user_id=actor.id,
+        asked_for=ref,
         key_id=actor.key_id,
         format=format_,
         keep=asked.keep,
@@ -88,6 +87,8 @@ def submit_batch(ref: str, received: Received, asked: BatchFile, *, actor: Actor
     before = _same(job)
     if before is not None:
         return before
+    job.version = resolve_for_use(actor, ref)
+    job.organization_id = job.version.model.organization_id
     if BatchJob.objects.filter(user_id=actor.id, status__in=UNFINISHED).count() >= MOST_UNFINISHED:
         raise TooManyBatches(
             f"You have {MOST_UNFINISHED} batch jobs under way. Wait for one, or cancel one."
@@ -115,6 +116,12 @@ def submit_batch(ref: str, received: Received, asked: BatchFile, *, actor: Actor
         folder.delete()
         raise
     return job
+
+
+def knows_batch(idempotency_key: str, *, actor: Actor) -> bool:
+    """Whether the actor sent a file with this key before."""
+    jobs = BatchJob.objects.filter(user_id=actor.id, idempotency_key=idempotency_key)
+    return jobs.exists()
 
 
 def cancel_batch(job: BatchJob, *, actor: Actor) -> BatchJob:
@@ -159,7 +166,19 @@ def delete_old_files() -> int:
         folder_of(id_).delete()
     BatchStep.objects.filter(job_id__in=ids).delete()
     BatchJob.objects.filter(id__in=ids).update(files_deleted_at=now)
+    _delete_parts(now - ABANDONED)
     return len(ids) + _delete_orphans()
+
+
+def _delete_parts(before: datetime) -> None:
+    """Delete the parts of results, where whoever joined them was killed before doing so."""
+    joined = BatchStep.objects.filter(
+        job__status=BatchStatus.SUCCEEDED, job__files_deleted_at=None, job__finished_at__lt=before
+    )
+    for id_ in list(joined.values_list("job_id", flat=True).distinct()[:1000]):
+        with contextlib.suppress(FileNotFoundError):
+            folder_of(id_).keep(INPUT, RESULT)
+        BatchStep.objects.filter(job_id=id_).delete()
 
 
 def _delete_orphans() -> int:
@@ -172,7 +191,10 @@ def _delete_orphans() -> int:
 
 
 def _is_old(path: Path) -> bool:
-    return path.stat().st_mtime < time.time() - ABANDONED.total_seconds()
+    try:
+        return path.stat().st_mtime < time.time() - ABANDONED.total_seconds()
+    except FileNotFoundError:  # its job's end was faster
+        return False
 
 
 def _same(job: BatchJob) -> BatchJob | None:
@@ -186,7 +208,8 @@ def _same(job: BatchJob) -> BatchJob | None:
     )
     if before is None:
         return None
-    what = ("version_id", "input_sha256", "format", "keep", "probabilities")
+    # As it was asked for: what the reference leads to may have changed since.
+    what = ("asked_for", "input_sha256", "format", "keep", "probabilities")
     if any(getattr(before, name) != getattr(job, name) for name in what):
         raise IdempotencyConflict("This Idempotency-Key came with another file or model before.")
     return before

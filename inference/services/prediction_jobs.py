@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from kombu.exceptions import OperationalError
 
@@ -20,7 +22,7 @@ from common.leases import claimable
 from common.outbound import AddressRefused, check_target, checked_url
 from common.outbound.own import own_servers
 from inference.decode import check_options, decode
-from inference.errors import TooManyPredictionJobs
+from inference.errors import IdempotencyConflict, TooManyPredictionJobs
 from inference.models import PredictionJob
 from inference.prediction_jobs import KEEP
 from registry.selectors import resolve_for_use
@@ -32,13 +34,24 @@ MOST_UNFINISHED: Final = 10_000
 MESSAGE_LIFE: Final = 60
 
 
-def submit_prediction(ref: str, body: Any, *, actor: Actor) -> PredictionJob:
+def submit_prediction(
+    ref: str, body: Any, *, actor: Actor, idempotency_key: str = ""
+) -> PredictionJob:
     """Take a native body in, with `callback_url` beside its rows if need be.
 
     It is read against the signature here, so that what is wrong is said at once. When this commits
-    the call is never lost. Raises what a native call would raise, Invalid for a callback that may
-    not be called, TooManyPredictionJobs.
+    the call is never lost. The same idempotency key with the same model and body gives the job that
+    is there already. Raises what a native call would raise, Invalid for a callback that may not be
+    called, TooManyPredictionJobs, IdempotencyConflict.
     """
+    once: dict[str, Any] = {
+        "user_id": actor.id,
+        "idempotency_key": idempotency_key,
+        "asked_sha256": _digest(ref, body),
+    }
+    before = _same(**once)
+    if before is not None:
+        return before
     version = resolve_for_use(actor, ref)
     callback_url = ""
     if isinstance(body, dict):
@@ -49,18 +62,24 @@ def submit_prediction(ref: str, body: Any, *, actor: Actor) -> PredictionJob:
     waiting = PredictionJob.objects.filter(~Q(state=PredictionJob.State.DONE), user_id=actor.id)
     if waiting[:MOST_UNFINISHED].count() >= MOST_UNFINISHED:
         raise TooManyPredictionJobs(f"{MOST_UNFINISHED:,} calls of yours are waiting already.")
-    with transaction.atomic():
-        job = PredictionJob.objects.create(
-            organization_id=version.model.organization_id,
-            version=version,
-            user_id=actor.id,
-            key_id=actor.key_id,
-            body=body,
-            correlation_id=correlation_id or "",
-            request_id=request_id(),
-            callback_url=callback_url,
-        )
-        transaction.on_commit(partial(send_prediction_job, job.id), robust=True)
+    try:
+        with transaction.atomic():
+            job = PredictionJob.objects.create(
+                organization_id=version.model.organization_id,
+                version=version,
+                key_id=actor.key_id,
+                body=body,
+                correlation_id=correlation_id or "",
+                request_id=request_id(),
+                callback_url=callback_url,
+                **once,
+            )
+            transaction.on_commit(partial(send_prediction_job, job.id), robust=True)
+    except IntegrityError:
+        before = _same(**once)  # somebody sent the same in this very moment
+        if before is None:
+            raise
+        return before
     return job
 
 
@@ -90,6 +109,21 @@ def delete_old_jobs() -> int:
     """Delete jobs that were done long ago; their predictions stay in the log."""
     deleted, _ = PredictionJob.objects.filter(finished_at__lt=clock.now() - KEEP).delete()
     return deleted
+
+
+def _digest(ref: str, body: Any) -> str:
+    return hashlib.sha256(json.dumps([ref, body], sort_keys=True).encode()).hexdigest()
+
+
+def _same(*, user_id: UUID, idempotency_key: str, asked_sha256: str) -> PredictionJob | None:
+    """The job that this one repeats. Raises IdempotencyConflict where it is another."""
+    if not idempotency_key:
+        return None
+    jobs = PredictionJob.objects.select_related("version__model__organization")
+    before = jobs.filter(user_id=user_id, idempotency_key=idempotency_key).first()
+    if before is not None and before.asked_sha256 != asked_sha256:
+        raise IdempotencyConflict("This Idempotency-Key came with another model or body before.")
+    return before
 
 
 def _checked_callback(url: Any) -> str:

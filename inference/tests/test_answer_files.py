@@ -183,6 +183,30 @@ def test_parquet_of_every_kind_of_column(mixed: Any, answered: Answer) -> None:
     assert "rooms: is too large" in found[3]["error"]
 
 
+def test_a_cell_may_be_as_long_as_a_row(iris: LogisticRegression, answered: Answer) -> None:
+    """Longer than the csv module takes by itself, over two lines, and of two bytes a letter."""
+    long = "ж" * 90_000 + "\n" + "x" * 200_000
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([*NAMES, "note"])
+    writer.writerows([[*ROWS[0], long], [*ROWS[1], "short"]])
+    job, result = answered("a.csv", text.getvalue().encode())
+    assert (job["status"], job["rows"], job["rows_failed"]) == ("succeeded", 2, 0)
+    assert [line["note"] for line in lines_of(result)] == [long, "short"]
+
+
+def test_a_line_that_can_not_be_answered_keeps_what_is_its_own(
+    iris: LogisticRegression, answered: Answer
+) -> None:
+    good = dict(zip(NAMES, ROWS[0].tolist(), strict=True))
+    lacking = {name: value for name, value in good.items() if name != NAMES[0]}
+    lines = [{"id": "a", **good}, {"id": "b", **lacking}]
+    _, result = answered("a.jsonl", "\n".join(map(json.dumps, lines)).encode())
+    told = [json.loads(line) for line in result.splitlines()]
+    assert [one["id"] for one in told] == ["a", "b"]
+    assert told[1]["error"] == f"row 1: lacks {NAMES[0]}"
+
+
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_many_steps_give_one_result_in_order(
     form: str, go_live: GoLive, answered: Answer, monkeypatch: pytest.MonkeyPatch

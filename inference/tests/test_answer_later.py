@@ -20,11 +20,12 @@ from common.leases import claim
 from common.models import EventRecord
 from common.outbound import parse_policy
 from inference import prediction_jobs, serving
-from inference.errors import ModelUnavailable
+from inference.errors import ModelDied, ModelUnavailable
 from inference.models import Prediction, PredictionJob, RollUp
 from inference.prediction_jobs import answer_job, send_callback
 from inference.services import prediction_jobs as services
 from inference.tests.conftest import GoLive
+from registry.models import ModelVersion, Status
 from tests.receiver import Receiver, receiving
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -161,6 +162,56 @@ def test_a_call_that_kills_its_workers_is_given_up(client: APIClient, sent: list
     told = fetched(client, told["id"])
     assert (told["status"], told["problem"]["code"]) == ("failed", "kept_crashing")
     assert EventRecord.objects.filter(type="prediction_job.failed").count() == 1
+
+
+def test_a_call_that_its_model_dies_of_is_given_up(
+    client: APIClient, sent: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ask(client, {"inputs": [ROW]}).json()
+
+    def die(*_: Any) -> Any:
+        raise ModelDied("It died.")
+
+    monkeypatch.setattr(serving.Served, "compute", die)
+    for _ in range(prediction_jobs.MAX_ATTEMPTS + 1):
+        PredictionJob.objects.update(not_before=clock.now())
+        answer_job(sent[0])
+    told = fetched(client, told["id"])
+    assert (told["status"], told["problem"]["code"]) == ("failed", "kept_crashing")
+
+
+def test_after_a_day_nobody_waits_any_more(
+    client: APIClient, sent: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ask(client, {"inputs": [ROW]}).json()
+    PredictionJob.objects.update(created_at=clock.now() - timedelta(days=2))
+
+    def damaged(*_: Any) -> Any:
+        raise ModelUnavailable("Its file is damaged.", code="artifact_damaged")
+
+    monkeypatch.setattr(serving.Served, "compute", damaged)
+    answer_job(sent[0])
+    told = fetched(client, told["id"])
+    assert (told["status"], told["problem"]["code"]) == ("failed", "artifact_damaged")
+
+
+def test_an_archived_model_answers_nothing_that_waited(client: APIClient, sent: list[UUID]) -> None:
+    told = ask(client, {"inputs": [ROW]}).json()
+    ModelVersion.objects.update(status=Status.ARCHIVED)
+    answer_job(sent[0])
+    told = fetched(client, told["id"])
+    assert (told["status"], told["problem"]["code"]) == ("failed", "model_archived")
+
+
+def test_the_same_key_gives_the_same_job(client: APIClient, sent: list[UUID]) -> None:
+    route, headers = "/api/v1/models/alice/iris/predict/async", {"Idempotency-Key": "k"}
+    first, again = (
+        client.post(route, {"inputs": [ROW]}, format="json", headers=headers) for _ in range(2)
+    )
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    other = client.post(route, {"inputs": [ROW, ROW]}, format="json", headers=headers)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+    assert len(sent) == 1
 
 
 def test_its_callback_is_told(client: APIClient, sent: list[UUID], receiver: Receiver) -> None:

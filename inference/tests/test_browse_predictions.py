@@ -22,10 +22,12 @@ from common.ids import least_id, uuid7
 from inference.models import BatchJob, Prediction, PredictionJob
 from inference.partitions import ensure_partitions
 from inference.selectors import Wanted, newest
-from registry.models import Alias, ModelVersion
+from inference.tests.counting import Count, count
+from registry.models import Alias, ModelShare, ModelVersion
 from registry.tests.factories import make_model, make_version
 
 pytestmark = pytest.mark.django_db
+__all__ = ["count"]  # a fixture
 ClientFor = Callable[[User], APIClient]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -196,6 +198,20 @@ def test_what_one_has_already_is_not_sent_again(
         assert (again.status_code, again.content) == (304, b"")
 
 
+def test_callers_of_anothers_model_find_their_own_calls(
+    client: APIClient, alice: User, bob: User, count: Count
+) -> None:
+    version = make_version(make_model(bob, "shared"))
+    ModelShare.objects.create(model=version.model, user=alice, permission="use", shared_by=bob)
+    mine = make_prediction(version, alice, correlation_id="mine")
+    make_prediction(version, bob)
+    count(version, alice, mine.created_at)
+    count(version, bob, mine.created_at)
+    for given in ({}, {"correlation_id": "mine"}, {"model": "bob/shared"}, {"version": 1}):
+        found = client.get("/api/v1/predictions", given).json()["results"]
+        assert [one["id"] for one in found] == [str(mine.id)], given
+
+
 def test_a_list_takes_few_queries_however_long_it_is(
     client: APIClient,
     alice: User,
@@ -203,7 +219,7 @@ def test_a_list_takes_few_queries_however_long_it_is(
 ) -> None:
     for i in range(30):
         make_prediction(make_version(make_model(alice, f"m{i}")), alice)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         assert len(ids(client.get("/api/v1/predictions?limit=30"))) == 30
     with django_assert_max_num_queries(6):
         client.get("/api/v1/predictions?model=m1")

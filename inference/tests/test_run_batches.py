@@ -23,10 +23,10 @@ from sklearn.preprocessing import PolynomialFeatures
 from accounts.models import User
 from common import clock
 from common.models import EventRecord
-from inference.bulk import layout, plan, work
+from inference.bulk import layout, plan, scoring, work
 from inference.bulk.scoring import Scorer
 from inference.bulk.work import folder_of, work_off
-from inference.errors import PredictionFailed
+from inference.errors import ModelDied, ModelUnavailable, PredictionFailed, busy
 from inference.models import BatchJob, BatchStatus, BatchStep, Prediction, StepKind
 from inference.services import batches
 from inference.serving import Served
@@ -45,6 +45,7 @@ from inference.tests.filing import (
     not_sent,
     submit,
 )
+from registry.models import Model, Status
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["answered", "iris", "not_sent"]  # fixtures
@@ -102,6 +103,101 @@ def test_the_same_key_gives_the_same_job(
     other = submit(client, "a.csv", as_csv(ROWS[:9]), "iris", headers=headers)
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
     assert len(not_sent) == 1
+
+
+def test_a_key_is_held_to_what_was_asked_for(
+    iris: LogisticRegression, alice: User, client_for: Client, go_live: GoLive
+) -> None:
+    """What the reference leads to may be another version by the time a lost answer is asked for."""
+    client, headers = client_for(alice), {"Idempotency-Key": "k1"}
+    first = submit(client, "a.csv", as_csv(ROWS), "iris", headers=headers)
+    go_live(iris, name="iris")
+    again = submit(client, "a.csv", as_csv(ROWS), "iris", headers=headers)
+    Model.objects.update(status=Status.ARCHIVED)
+    archived = submit(client, "a.csv", as_csv(ROWS), "iris", headers=headers)
+    assert {one.json()["id"] for one in (again, archived)} == {first.json()["id"]}
+
+
+def test_a_model_that_was_archived_answers_no_more_rows(
+    iris: LogisticRegression, alice: User, client_for: Client
+) -> None:
+    client = client_for(alice)
+    job = submit(client, "a.csv", as_csv(ROWS), "iris").json()
+    Model.objects.update(status=Status.ARCHIVED)
+    work_off(UUID(job["id"]))
+    told = client.get(f"/api/v1/batch-jobs/{job['id']}").json()
+    assert (told["status"], told["code"]) == ("failed", "model_archived")
+    assert not Prediction.objects.exists()
+
+
+def test_rows_that_the_model_dies_of_are_found(
+    go_live: GoLive, answered: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = RandomForestClassifier(n_estimators=3).fit(ROWS, LABELS)
+    assert go_live(model, name="forest").state == "ready"
+    run = Served.compute
+    starting: list[bool] = []
+
+    def die_of_some(served: Served, batch: Any) -> Any:
+        if starting:
+            starting.pop()
+            raise ModelUnavailable("It is started again.", retry_after=0.01)
+        if (batch.matrix[:, 0] > 7.5).any():
+            starting.append(True)
+            raise ModelDied("It died.")
+        return run(served, batch)
+
+    monkeypatch.setattr(Served, "compute", die_of_some)
+    frame = pd.DataFrame(ROWS, columns=[f"x{i}" for i in range(4)])
+    job, result = answered("a.csv", frame.to_csv(index=False).encode(), "forest")
+    lines = lines_of(result)
+    fatal = [i for i, row in enumerate(ROWS) if row[0] > 7.5]
+    assert [int(line["row"]) for line in lines if line["error"] == scoring.DIED] == fatal
+    assert (job["status"], job["rows_failed"]) == ("succeeded", len(fatal))
+
+
+def test_a_model_that_dies_of_everything_fails_the_job(
+    iris: LogisticRegression, alice: User, client_for: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any) -> Any:
+        raise ModelDied("It died.")
+
+    monkeypatch.setattr(Served, "compute", die)
+    monkeypatch.setattr(work, "RETRY_AFTER", timedelta(0))
+    monkeypatch.setattr(scoring, "MOST_DEATHS", 3)
+    client = client_for(alice)
+    job = submit(client, "a.csv", as_csv(ROWS), "iris").json()
+    for _ in range(work.MAX_ATTEMPTS + 1):
+        work_off(UUID(job["id"]))
+    told = client.get(f"/api/v1/batch-jobs/{job['id']}").json()
+    assert (told["status"], told["code"]) == ("failed", "kept_crashing")
+
+
+def test_a_turn_that_is_missed_is_waited_for(
+    iris: LogisticRegression, answered: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, missed = Served.compute, [True] * 5
+
+    def busy_at_first(served: Served, batch: Any) -> Any:
+        if missed:
+            missed.pop()
+            raise busy()
+        return run(served, batch)
+
+    monkeypatch.setattr(Served, "compute", busy_at_first)
+    job, _ = answered("a.csv", as_csv(ROWS))
+    assert (job["status"], missed) == ("succeeded", [])
+    assert BatchStep.objects.get(kind=StepKind.SCORE).attempts == 1
+
+
+def test_a_list_is_of_a_model_however_it_is_named(
+    iris: LogisticRegression, alice: User, client_for: Client
+) -> None:
+    client = client_for(alice)
+    submit(client, "a.csv", as_csv(ROWS), "iris")
+    for ref in ("iris", "alice/iris", "alice/iris/versions/1"):
+        assert client.get("/api/v1/batch-jobs", {"model": ref}).json()["count"] == 1
+    assert client.get("/api/v1/batch-jobs", {"model": "nope"}).status_code == 404
 
 
 def test_a_cancelled_job_does_nothing_more(

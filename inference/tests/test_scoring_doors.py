@@ -178,7 +178,7 @@ def test_a_file_with_names_is_read(edge: Edge, key: str, live: ModelVersion, bod
         (b"width,height\n\xff,1\n", "not UTF-8"),
         (b"width,height\n1,\x00\n", "NUL"),
         (b'width,height\n1,"2\n', "no CSV"),
-        (b"width,height\n1," + b"9" * 200_000, "no CSV"),
+        (b"width,height\n1," + b"9" * 200_000, "too large a number"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(
@@ -230,6 +230,18 @@ def test_parquet_that_does_not_fit_is_refused(
     answer = csv(edge, key, body, PARQUET)
     assert answer.status in {400, 413}
     assert told in answer.json["message"]
+
+
+def test_names_as_many_as_they_like_cost_no_more_than_their_bytes(
+    edge: Edge, key: str, live: ModelVersion
+) -> None:
+    """A table of them all would have 1,600 million cells."""
+    records = [{f"c{i}": 1} for i in range(40_000)]
+    answer = both(edge, INVOKE, {"dataframe_records": records}, key)
+    assert answer.status == 400
+    assert "columns that the input has not" in answer.json["message"]
+    twice = ",".join(["width", "height", *(f"c{i}" for i in range(200_000)), "c0"])
+    assert "A column stands twice: c0." in csv(edge, key, twice.encode() + b"\n1").json["message"]
 
 
 @pytest.mark.parametrize("kind", ["text/xml", "text/csv; charset=latin-1", "application/x-tar"])

@@ -21,7 +21,7 @@ from inference.models import Prediction
 from inference.store import store
 from inference.tests.conftest import GoLive
 from inference.tests.wsgi import Answer, Application, ask
-from registry.models import State
+from registry.models import Model, ModelShare, State
 from registry.tests.factories import make_model, make_version
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -180,6 +180,18 @@ def test_every_call_is_noted_and_counted(
     assert told["last_inference"] > 0
     everything = ask(edge, "/v2/models/stats", method="GET", key=key, CONTENT_LENGTH="").json
     assert everything == stats
+
+
+def test_statistics_are_for_the_models_own_people(
+    server: Application, model: Any, bob: User, alice: User, key_for: Callable[..., str]
+) -> None:
+    share = {"user": bob, "permission": "use", "shared_by": alice}
+    ModelShare.objects.create(model=Model.objects.get(), **share)
+    theirs = key_for(bob)
+    assert ask(server, "/v2/models/alice/churn", method="GET", key=theirs).status == 200
+    refused = ask(server, "/v2/models/alice/churn/stats", method="GET", key=theirs)
+    assert refused.status == 403
+    assert ask(server, "/v2/models/stats", method="GET", key=theirs).json == {"model_stats": []}
 
 
 def test_a_key_may_be_the_password_of_basic_authentication(

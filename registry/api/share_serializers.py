@@ -18,7 +18,7 @@ class ShareInput(Input):
     email = PlainText(max_length=254, required=False, help_text="Whom to share with; or `team`.")
     team = serializers.UUIDField(required=False, help_text="The team to share with; or `email`.")
     permission = serializers.ChoiceField(
-        PERMISSIONS, help_text="`view` its figures, `use` it as well, or `edit` it as well."
+        PERMISSIONS, help_text="`view` what it is, `use` it as well, or `edit` it as well."
     )
 
 

@@ -151,7 +151,8 @@ def find_holder(place: Place, where: Location) -> Holder:
     if where.run_id is not None:
         found = _one_run(_runs(place), where.run_id.hex)
     else:
-        found = _one_logged(_logged_models(place), where.model_name)
+        # A deleted one's files stay for as long as a version is loaded from them.
+        found = _one_logged(_all_logged_models(place), where.model_name)
     if where.number not in {None, found.experiment.number}:
         raise NothingLogged(f"There is no such folder in experiment {where.number}.")
     return found
@@ -232,8 +233,12 @@ def _runs(place: Place) -> QuerySet[MlflowRun]:
 
 
 def _logged_models(place: Place) -> QuerySet[LoggedModel]:
+    return _all_logged_models(place).filter(deleted_at=None)
+
+
+def _all_logged_models(place: Place) -> QuerySet[LoggedModel]:
     rows = LoggedModel.objects.filter(experiment__organization=place.organization)
-    return rows.filter(deleted_at=None).select_related("experiment", "run")
+    return rows.select_related("experiment", "run")
 
 
 def _one_run(rows: QuerySet[MlflowRun], run_id: str) -> MlflowRun:

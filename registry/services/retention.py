@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TypeVar
+from itertools import islice
+from typing import Final, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from registry.events import MlflowExperimentUpdated
 from registry.models import LoggedModel, MlflowExperiment, MlflowRun, Registration, Status
 from registry.services.logged import FOLDER
 
+AT_ONCE: Final = 1000
 R = TypeVar("R", MlflowRun, LoggedModel)
 
 
@@ -75,7 +77,9 @@ def _long_gone(rows: QuerySet[R], before: datetime) -> QuerySet[R]:
 
 def _delete_orphans() -> None:
     """Folders come into being under their run's lock: one without a row is a deleted one's."""
-    for id_, _ in list(list_folders(FOLDER)):
-        run = MlflowRun.objects.filter(id=id_).exists()
-        if not run and not LoggedModel.objects.filter(id=id_).exists():
+    folders = (id_ for id_, _ in list_folders(FOLDER))
+    while some := list(islice(folders, AT_ONCE)):
+        known = set(MlflowRun.objects.filter(id__in=some).values_list("id", flat=True))
+        known |= set(LoggedModel.objects.filter(id__in=some).values_list("id", flat=True))
+        for id_ in set(some) - known:
             Folder(FOLDER, id_).delete()

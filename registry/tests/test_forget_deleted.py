@@ -17,7 +17,7 @@ from common.ids import uuid7
 from registry.models import LoggedModel, MlflowExperiment, MlflowRun
 from registry.services.retention import forget_deleted
 from registry.subscribers import archive_models
-from registry.tests.mlflow_api import MlflowApi, place_of
+from registry.tests.mlflow_api import MlflowApi, model_files, place_of
 
 pytestmark = pytest.mark.django_db
 MONTH = timedelta(days=31)
@@ -81,6 +81,22 @@ def test_a_folder_that_a_version_is_loaded_from_stays(
     api.delete("registered-models/delete", name="churn")
     assert forget_deleted() == 1
     assert folders_of(folders) == 0
+
+
+def test_a_version_is_loaded_from_a_logged_model_that_was_deleted(
+    api: MlflowApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = api.post("logged-models", experiment_id="0", name="m").json()["model"]["info"]
+    for path, content in model_files().items():
+        api.put(f"{place_of(info)}/{path}", content)
+    made = api.register("churn", f"models:/{info['model_id']}", model_id=info["model_id"])
+    assert made.status_code == 200, made.content
+    api.delete(f"logged-models/{info['model_id']}")
+    later(monkeypatch, MONTH)
+    assert forget_deleted() == 0
+    assert api.fetch(f"{place_of(info)}/MLmodel").status_code == 200
+    assert api.put(f"{place_of(info)}/MLmodel", b"x").status_code == 409
+    assert api.get(f"logged-models/{info['model_id']}").status_code == 404
 
 
 def test_an_organization_that_is_gone_leaves_nothing(

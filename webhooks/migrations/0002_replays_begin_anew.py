@@ -15,4 +15,9 @@ class Migration(migrations.Migration):
             name='attempts_before',
             field=models.PositiveIntegerField(db_default=0, default=0, editable=False),
         ),
+        migrations.AddField(
+            model_name='predictiontray',
+            name='first_at',
+            field=models.DateTimeField(help_text='When the first of them was asked.', null=True),
+        ),
     ]

@@ -138,6 +138,7 @@ class PredictionTray(models.Model):
     )
     type = models.CharField(max_length=100)
     since = models.DateTimeField()
+    first_at = models.DateTimeField(null=True, help_text="When the first of them was asked.")
     count = models.PositiveBigIntegerField(default=0, help_text="All of them.")
     chosen = models.PositiveBigIntegerField(default=0, help_text="Those in the sample.")
     items: models.JSONField[list[dict[str, Any]]] = models.JSONField(default=list)

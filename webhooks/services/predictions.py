@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -39,10 +39,11 @@ MOST_TRAYS: Final = 200  # sent in one transaction
 BODIES: Final = {COMPLETED: CompletedPredictions, FAILED: FailedPredictions}
 
 ADD: Final = """
-INSERT INTO webhooks_predictiontray AS t (webhook_id, type, since, count, chosen, items)
-VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO webhooks_predictiontray AS t (webhook_id, type, since, first_at, count, chosen, items)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (webhook_id, type) DO UPDATE SET count = t.count + excluded.count,
     chosen = t.chosen + excluded.chosen, since = least(t.since, excluded.since),
+    first_at = least(t.first_at, excluded.first_at),
     items = CASE WHEN jsonb_array_length(t.items) < %s
         THEN jsonb_path_query_array(t.items || excluded.items, %s) ELSE t.items END
 """
@@ -53,12 +54,14 @@ FIRST: Final = f"$[0 to {MOST_ITEMS - 1}]"
 class _Gathered:
     """What one batch of the journal adds to a tray."""
 
+    first_at: datetime
     count: int = 0
     chosen: int = 0
     items: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, prediction: StoredPrediction, percent: int) -> None:
         self.count += 1
+        self.first_at = min(self.first_at, prediction.created_at)
         # By the id's random end: a batch that is stored again chooses the same.
         if prediction.id.int % 100 >= percent:
             return
@@ -83,14 +86,15 @@ def gather_predictions(
         type_ = FAILED if prediction.status >= 400 else COMPLETED
         for webhook in webhooks:
             if _wants(webhook, prediction, type_):
-                tray = gathered.setdefault((webhook.id, type_), _Gathered())
+                tray = gathered.setdefault((webhook.id, type_), _Gathered(prediction.created_at))
                 tray.add(prediction, webhook.sample_percent)
     now = clock.now()
     with connection.cursor() as cursor:
         # In the order of their keys, so that two workers wait for each other and never for ever.
         for key, tray in sorted(gathered.items()):
             items: Any = Jsonb(tray.items)
-            cursor.execute(ADD, [*key, now, tray.count, tray.chosen, items, MOST_ITEMS, FIRST])
+            counts = (tray.first_at, tray.count, tray.chosen)
+            cursor.execute(ADD, [*key, now, *counts, items, MOST_ITEMS, FIRST])
 
 
 def send_prediction_batches() -> int:
@@ -119,7 +123,7 @@ def _send_some() -> int:
 def _send(tray: PredictionTray) -> None:
     now = clock.now()
     batch = BODIES[tray.type](
-        since=tray.since,
+        since=tray.first_at or tray.since,
         until=now,
         count=tray.count,
         sampled=tray.chosen,

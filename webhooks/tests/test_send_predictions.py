@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -60,7 +60,9 @@ def test_one_message_tells_of_many(
     clock: FrozenClock,
 ) -> None:
     make_webhook(events=["predictions.completed", "predictions.failed"], batch_s=10)
-    store(actor, predictions(actor, clock, 60))
+    asked = predictions(actor, clock, 60)
+    clock.advance(timedelta(seconds=3))  # until the journal's batch is stored
+    store(actor, asked)
     store(actor, predictions(actor, clock, 60))
     store(actor, predictions(actor, clock, 3, status=400))
     assert services.send_prediction_batches() == 0
@@ -70,6 +72,7 @@ def test_one_message_tells_of_many(
     found = bodies(receiver)
     completed, failed = found["predictions.completed"], found["predictions.failed"]
     assert (completed["count"], completed["sampled"]) == (120, 120)
+    assert datetime.fromisoformat(completed["since"]) == asked[0].created_at
     assert len(completed["predictions"]) == MOST_ITEMS
     assert [one["code"] for one in failed["predictions"]] == ["invalid_input"] * 3
     assert failed["predictions"][0]["inference_ms"] == 1.5
