@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
@@ -10,11 +10,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from accounts.api import actor
+from common.api.serializers import Input
 from inference.models import BatchJob, BatchStatus, FileFormat, Keep
 from inference.selectors import batches_of
 
 
-class BatchInput(serializers.Serializer[Any]):
+class BatchInput(Input):
     """A file of rows, and what is wanted of it."""
 
     file = serializers.FileField(

@@ -62,10 +62,19 @@ class PredictionFilter(Input):
         )
         return super().get_fields() | {"from": since, "to": until}
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for name, least, most in (
+            ("to", attrs.get("since"), attrs.get("until")),
+            ("confidence_max", attrs.get("confidence_min"), attrs.get("confidence_max")),
+        ):
+            if least is not None and most is not None and most < least:
+                raise serializers.ValidationError({name: "Lies before the other end."})
+        return attrs
+
     def wanted(self) -> tuple[Wanted, int]:
         """The valid filter, and how many rows."""
         given: dict[str, Any] = dict(self.validated_data)
-        limit: int = given.pop("limit")
+        limit: int = given.pop("limit", DEFAULT_LIMIT)
         if "door" in given:
             given["door"] = DOORS[given["door"]]
         return Wanted(**given), limit
@@ -77,6 +86,10 @@ class ExportInput(PredictionFilter):
     format = serializers.ChoiceField(
         FORMATS, default="csv", help_text="`csv`, `json` or `parquet`."
     )
+
+    def get_fields(self) -> dict[str, Any]:
+        # A file has no pages.
+        return {name: one for name, one in super().get_fields().items() if name != "limit"}
 
     def wanted(self) -> tuple[Wanted, int]:
         self.validated_data.pop("format")
@@ -124,7 +137,9 @@ class PredictionDetailOutput(PredictionRowOutput):
     inputs = serializers.JSONField(
         allow_null=True, help_text="As they were sent; null where they were not kept."
     )
-    inputs_kept = serializers.BooleanField(help_text="False where they were too large to keep.")
+    inputs_kept = serializers.BooleanField(
+        help_text="False where they were too large, or the model keeps none or a sample."
+    )
     outputs = serializers.JSONField(
         allow_null=True,
         help_text="The whole answer; null where there was none or it was too large.",

@@ -164,7 +164,7 @@ class Figures(models.Model):
     inference_us_sum = models.BigIntegerField(default=0)
     inference_us_min = models.BigIntegerField(null=True, help_text="Unknown for old rows.")
     inference_us_max = models.BigIntegerField(null=True, help_text="Unknown for old rows.")
-    inference_histogram = ArrayField(models.BigIntegerField(), default=list)
+    inference_histogram = ArrayField(models.BigIntegerField(), default=list, db_default=[])
     labels = models.JSONField(default=dict)
     confidence_sum = models.FloatField(default=0.0)
     confidence_count = models.BigIntegerField(default=0)
@@ -228,7 +228,7 @@ class UserRollUp(models.Model):
     rows = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
     inference_us_sum = models.BigIntegerField(default=0)
-    labels = models.JSONField(default=dict)
+    labels = models.JSONField(default=dict, db_default={})
 
     class Meta:
         verbose_name = "roll-up of a person"

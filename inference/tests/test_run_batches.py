@@ -84,6 +84,14 @@ def test_what_is_no_file_of_rows_is_refused_at_once(
     assert (response.status_code, response.json()["code"]) == (400, code)
 
 
+def test_a_field_that_is_not_known_is_named(
+    iris: LogisticRegression, alice: User, client_for: Client
+) -> None:
+    response = submit(client_for(alice), "a.csv", as_csv(ROWS), "iris", keeep="all")
+    assert response.status_code == 400
+    assert [fault["pointer"] for fault in response.json()["errors"]] == ["/keeep"]
+
+
 def test_a_file_that_is_too_large_is_refused(
     iris: LogisticRegression, alice: User, client_for: Client, settings: Settings, folders: Path
 ) -> None:

@@ -80,7 +80,16 @@ def test_answers_are_searched(
     assert ids(client.get(f"{ROUTE}?{query}")) == [str(answered[name].id) for name in found]
 
 
-@pytest.mark.parametrize("query", ["confidence_max=2", "confidence_min=x", f"label={'x' * 300}"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "confidence_max=2",
+        "confidence_min=x",
+        "confidence_min=0.9&confidence_max=0.1",
+        "from=2026-03-02T00:00Z&to=2026-03-01T00:00Z",
+        f"label={'x' * 300}",
+    ],
+)
 def test_a_search_that_makes_no_sense_is_refused(client: APIClient, query: str) -> None:
     assert client.get(f"{ROUTE}?{query}").status_code == 400
 

@@ -17,17 +17,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='model',
             name='masked_features',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Features whose values the log never keeps.', size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, db_default=[], default=list, help_text='Features whose values the log never keeps.', size=None),
         ),
         migrations.AddField(
             model_name='model',
             name='store_inputs',
-            field=models.CharField(choices=[('all', 'All'), ('sampled', 'Sampled'), ('none', 'None')], default='all', help_text="Which predictions' inputs the log keeps.", max_length=10),
+            field=models.CharField(choices=[('all', 'All'), ('sampled', 'Sampled'), ('none', 'None')], db_default='all', default='all', help_text="Which predictions' inputs the log keeps.", max_length=10),
         ),
         migrations.AddField(
             model_name='model',
             name='store_inputs_percent',
-            field=models.PositiveSmallIntegerField(default=10, help_text='Of those predictions, where they are sampled.'),
+            field=models.PositiveSmallIntegerField(db_default=10, default=10, help_text='Of those predictions, where they are sampled.'),
         ),
         migrations.AddConstraint(
             model_name='model',

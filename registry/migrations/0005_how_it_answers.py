@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='model',
             name='cache_seconds',
-            field=models.PositiveIntegerField(default=0, help_text='For how long the same rows get the same answer again; 0: never.'),
+            field=models.PositiveIntegerField(db_default=0, default=0, help_text='For how long the same rows get the same answer again; 0: never.'),
         ),
         migrations.AddField(
             model_name='model',
@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='model',
             name='timeout_s',
-            field=models.PositiveSmallIntegerField(default=30, help_text='Seconds the model may take for one call.'),
+            field=models.PositiveSmallIntegerField(db_default=30, default=30, help_text='Seconds the model may take for one call.'),
         ),
         migrations.AddConstraint(
             model_name='model',

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelversion',
             name='origin',
-            field=models.JSONField(blank=True, default=dict, help_text='Where it comes from, as its uploader says.'),
+            field=models.JSONField(blank=True, db_default={}, default=dict, help_text='Where it comes from, as its uploader says.'),
         ),
         migrations.AddField(
             model_name='modelversion',

@@ -124,25 +124,29 @@ class Model(Record):
         max_length=10,
         choices=StoreInputs.choices,
         default=StoreInputs.ALL,
+        db_default=StoreInputs.ALL,
         help_text="Which predictions' inputs the log keeps.",
     )
     store_inputs_percent = models.PositiveSmallIntegerField(
-        default=10, help_text="Of those predictions, where they are sampled."
+        default=10, db_default=10, help_text="Of those predictions, where they are sampled."
     )
     masked_features = ArrayField(
         models.CharField(max_length=200),
         default=list,
+        db_default=[],
         blank=True,
         help_text="Features whose values the log never keeps.",
     )
     cache_seconds = models.PositiveIntegerField(
-        default=0, help_text="For how long the same rows get the same answer again; 0: never."
+        default=0,
+        db_default=0,
+        help_text="For how long the same rows get the same answer again; 0: never.",
     )
     max_concurrency = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="Calls that a web process answers at once; empty: any."
     )
     timeout_s = models.PositiveSmallIntegerField(
-        default=30, help_text="Seconds the model may take for one call."
+        default=30, db_default=30, help_text="Seconds the model may take for one call."
     )
     created_by = models.ForeignKey(
         "accounts.User", on_delete=models.PROTECT, related_name="+", null=True
@@ -234,7 +238,10 @@ class ModelVersion(Record):
     latency = models.JSONField(default=dict, blank=True)
 
     origin = models.JSONField(
-        default=dict, blank=True, help_text="Where it comes from, as its uploader says."
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="Where it comes from, as its uploader says.",
     )
     parents = models.ManyToManyField("self", symmetrical=False, related_name="children", blank=True)
 
