@@ -27,7 +27,7 @@ MIGRATE = """
 import sys, django
 from django.core.management import call_command
 django.setup()
-call_command("migrate", interactive=False, stdout=sys.stderr)
+call_command("migrate", interactive=False, verbosity=0, stdout=sys.stderr)
 from config.supervisor.installation import migrations_digest
 print(migrations_digest())
 """
