@@ -125,7 +125,7 @@ def test_a_killed_database_is_healed(installation: Installation) -> None:
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: note.exists() and int(note.read_text().split()[0]) != before)
     # Each web worker finds it again by itself, and says 503 and Retry-After until then.
-    wait_for(lambda: installation.predict().ok)
+    wait_for(lambda: all(installation.predict().ok for _ in range(20)))
     assert installation.predict().json()["predictions"] == FLOWERS
 
 

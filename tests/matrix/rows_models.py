@@ -108,6 +108,6 @@ ROWS: list[Row] = columns(
     ("POST", "/v2/repository/models/acme%2Fchurn/load", {"parameters": {"a": 1}}, "401 400 400 400 400 400 400 400 403 400 401 401"),
     ("POST", "/v2/repository/models/acme%2Fchurn/unload", {}, "401 404 403 403 200 200 200 404 403 404 401 401"),
     ("GET", "/v2/models/acme%2Fchurn/ready", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
-    ("GET", "/v2/models/acme%2Fchurn/stats", None, "401 404 200 200 200 200 200 404 200 404 401 401"),
+    ("GET", "/v2/models/acme%2Fchurn/stats", None, "401 404 403 403 403 200 200 404 200 404 401 401"),
     ("POST", "/v2/models/acme%2Fchurn/infer", TENSORS, "401 404 403 400 400 400 400 404 403 404 401 401"),
 )  # fmt: skip
