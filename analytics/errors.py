@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from common.errors import Denied, Invalid, NotFound
-
-
-class AnalyticsDenied(Denied):
-    default_code = "analytics_denied"
+from common.errors import Invalid, NotFound
 
 
 class TooManyModels(Invalid):

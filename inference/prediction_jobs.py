@@ -198,7 +198,7 @@ def _give_up(lease: Lease[PredictionJob]) -> None:
 
 
 def _fail(lease: Lease[PredictionJob], error: DomainError) -> None:
-    """End it without an answer, and without a line in the log: nothing was asked of the model."""
+    """End it without an answer, and without a line in the log, which is of what was answered."""
     with lease.write() as held:
         held.problem = problem(error)
         _done(held)

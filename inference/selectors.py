@@ -32,6 +32,7 @@ from inference.bulk.work import RESULT, folder_of
 from inference.errors import (
     BatchNotDone,
     BatchNotFound,
+    FiguresDenied,
     PredictionJobNotFound,
     PredictionNotFound,
     ResultGone,
@@ -46,7 +47,7 @@ from inference.models import (
     PredictionQuerySet,
     UserRollUp,
 )
-from registry.models import ModelVersion
+from registry.models import Model, ModelVersion
 from registry.refs import parse_ref
 from registry.selectors import get_model, get_version, resolve_version
 
@@ -173,6 +174,12 @@ def get_batch(actor: Actor, job_id: UUID) -> BatchJob:
     if found is None:
         raise BatchNotFound(f"There is no batch job {job_id}, or not for you.")
     return found
+
+
+def check_figures(actor: Actor, model: Model) -> None:
+    """Raises FiguresDenied for who is not of the model's organization."""
+    if not actor.role_in(model.organization_id):
+        raise FiguresDenied("A model's figures are for the people of its organization.")
 
 
 def get_prediction_job(actor: Actor, job_id: UUID) -> PredictionJob:

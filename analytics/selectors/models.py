@@ -9,13 +9,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from accounts.actors import Actor
-from analytics.errors import AnalyticsDenied, TooManyModels
+from analytics.errors import TooManyModels
 from analytics.periods import Period
 from analytics.shapes import Counts, by_hour, by_weekday, filled, ms, spread, top, trend
 from inference import figures
 from inference.models import Prediction
 from inference.quality import Quality, quality_by_version
 from inference.rollups import CONFIDENCE_BUCKETS, Sums
+from inference.selectors import check_figures
 from registry.models import Model, ModelVersion
 from registry.refs import parse_ref
 from registry.selectors import get_model, get_version, resolve_version
@@ -67,7 +68,7 @@ class ModelFigures:
 def model_figures(actor: Actor, ref: str, period: Period) -> ModelFigures:
     """A model's figures, from roll-ups alone but for the latest errors.
 
-    Raises ModelNotFound, and AnalyticsDenied for whom it is shared with: theirs are their own
+    Raises ModelNotFound, and FiguresDenied for whom it is shared with: theirs are their own
     calls, among their own figures.
     """
     model, numbers, only = _versions(actor, ref)
@@ -125,8 +126,7 @@ def _versions(actor: Actor, ref: str) -> tuple[Model, dict[UUID, int], int | Non
     """The model, the numbers of the versions that are asked about, and the one where it is one."""
     parsed = parse_ref(ref)
     model = get_model(actor, parsed)
-    if not actor.role_in(model.organization_id):
-        raise AnalyticsDenied("A model's figures are for the people of its organization.")
+    check_figures(actor, model)
     if parsed.number is not None or parsed.alias:
         number = parsed.number
         version = resolve_version(actor, parsed) if number is None else get_version(model, number)

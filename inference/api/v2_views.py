@@ -28,6 +28,7 @@ from inference.journal.record import pack_facts
 from inference.oip import metadata
 from inference.oip.answer import JSON, error_body, message_of, status_of
 from inference.oip.door import Call, infer
+from inference.selectors import check_figures
 from inference.services import pin_version, unpin_version
 from inference.serving import served_for
 from registry.refs import parse_ref
@@ -118,7 +119,7 @@ class StatsView(V2View):
         """
         who, parsed = actor(request), parse_ref(ref)
         model = get_model(who, parsed)
-        metadata.check_figures(who, model)
+        check_figures(who, model)
         if parsed.number is not None or parsed.alias:
             return Response(metadata.statistics([resolve_version(who, parsed)]))
         versions = list_versions(model).ready().order_by("number")

@@ -8,7 +8,6 @@ from typing import Any
 from accounts.actors import Actor
 from inference import rollups
 from inference.decode import MAX_ROWS
-from inference.errors import FiguresDenied
 from inference.rollups import Totals
 from registry.models import Model, ModelVersion, Runtime
 from registry.selectors import list_models, list_versions
@@ -100,12 +99,6 @@ def _stats(version: ModelVersion, totals: Totals) -> dict[str, Any]:
         "batch_stats": [],
         "memory_usage": [],
     }
-
-
-def check_figures(actor: Actor, model: Model) -> None:
-    """Raises FiguresDenied for who is not of the model's organization."""
-    if not actor.role_in(model.organization_id):
-        raise FiguresDenied("A model's figures are for the people of its organization.")
 
 
 def ready_versions(actor: Actor, *, owned: bool = False) -> list[ModelVersion]:

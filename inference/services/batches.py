@@ -84,7 +84,7 @@ def submit_batch(ref: str, received: Received, asked: BatchFile, *, actor: Actor
         request_id=request_id(),
         idempotency_key=asked.idempotency_key,
     )
-    before = _same(job)
+    before = _same(job, actor)
     if before is not None:
         return before
     job.version = resolve_for_use(actor, ref)
@@ -108,7 +108,7 @@ def submit_batch(ref: str, received: Received, asked: BatchFile, *, actor: Actor
             transaction.on_commit(partial(send, job.id), robust=True)
     except IntegrityError:
         folder.delete()
-        before = _same(job)  # somebody sent the same in this very moment
+        before = _same(job, actor)  # somebody sent the same in this very moment
         if before is None:
             raise
         return before
@@ -197,8 +197,10 @@ def _is_old(path: Path) -> bool:
         return False
 
 
-def _same(job: BatchJob) -> BatchJob | None:
-    """The job that this one repeats. Raises IdempotencyConflict where it is another."""
+def _same(job: BatchJob, actor: Actor) -> BatchJob | None:
+    """The job that this one repeats. Raises IdempotencyConflict where it is another, or one that
+    the actor may not see: a key is not shown what its holder did in person.
+    """
     if not job.idempotency_key:
         return None
     before = (
@@ -210,7 +212,8 @@ def _same(job: BatchJob) -> BatchJob | None:
         return None
     # As it was asked for: what the reference leads to may have changed since.
     what = ("asked_for", "input_sha256", "format", "keep", "probabilities")
-    if any(getattr(before, name) != getattr(job, name) for name in what):
+    seen = BatchJob.objects.visible_to(actor).filter(id=before.id).exists()
+    if not seen or any(getattr(before, name) != getattr(job, name) for name in what):
         raise IdempotencyConflict("This Idempotency-Key came with another file or model before.")
     return before
 

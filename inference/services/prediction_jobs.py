@@ -49,7 +49,7 @@ def submit_prediction(
         "idempotency_key": idempotency_key,
         "asked_sha256": _digest(ref, body),
     }
-    before = _same(**once)
+    before = _same(actor, **once)
     if before is not None:
         return before
     version = resolve_for_use(actor, ref)
@@ -76,7 +76,7 @@ def submit_prediction(
             )
             transaction.on_commit(partial(send_prediction_job, job.id), robust=True)
     except IntegrityError:
-        before = _same(**once)  # somebody sent the same in this very moment
+        before = _same(actor, **once)  # somebody sent the same in this very moment
         if before is None:
             raise
         return before
@@ -115,13 +115,20 @@ def _digest(ref: str, body: Any) -> str:
     return hashlib.sha256(json.dumps([ref, body], sort_keys=True).encode()).hexdigest()
 
 
-def _same(*, user_id: UUID, idempotency_key: str, asked_sha256: str) -> PredictionJob | None:
-    """The job that this one repeats. Raises IdempotencyConflict where it is another."""
+def _same(
+    actor: Actor, *, user_id: UUID, idempotency_key: str, asked_sha256: str
+) -> PredictionJob | None:
+    """The job that this one repeats. Raises IdempotencyConflict where it is another, or one that
+    the actor may not see: a key is not shown what its holder did in person.
+    """
     if not idempotency_key:
         return None
     jobs = PredictionJob.objects.select_related("version__model__organization")
     before = jobs.filter(user_id=user_id, idempotency_key=idempotency_key).first()
-    if before is not None and before.asked_sha256 != asked_sha256:
+    if before is None:
+        return None
+    seen = PredictionJob.objects.visible_to(actor).filter(id=before.id).exists()
+    if not seen or before.asked_sha256 != asked_sha256:
         raise IdempotencyConflict("This Idempotency-Key came with another model or body before.")
     return before
 

@@ -214,6 +214,20 @@ def test_the_same_key_gives_the_same_job(client: APIClient, sent: list[UUID]) ->
     assert len(sent) == 1
 
 
+def test_a_key_is_not_shown_what_its_holder_sent(
+    client: APIClient, alice: User, key_for: Callable[..., str]
+) -> None:
+    """Nor does it learn more than that the name is taken."""
+    headers = {"Idempotency-Key": "k"}
+    route = "/api/v1/models/alice/iris/predict/async"
+    assert client.post(route, {"inputs": [ROW]}, format="json", headers=headers).status_code == 202
+    key = APIClient(
+        headers={"Authorization": f"Bearer {key_for(alice, model_refs=['alice/other'])}"}
+    )
+    refused = key.post(route, {"inputs": [ROW]}, format="json", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_conflict")
+
+
 def test_its_callback_is_told(client: APIClient, sent: list[UUID], receiver: Receiver) -> None:
     told = ask(client, {"inputs": [ROW], "callback_url": receiver.url}).json()
     assert "callback_url" not in PredictionJob.objects.get().body
